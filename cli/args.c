@@ -1,0 +1,130 @@
+/* The command line: one table of options, one parser. Options may stand before or after MODEL; "--" ends them. */
+#include "cli.h"
+#include <stdlib.h>
+#include <string.h>
+
+const option options[OPT_COUNT] = {
+    [OPT_CLASS] = {"--class", "NAME", "build this class (default: architectures[0], else the base model)"},
+    [OPT_AUTO] = {"--auto", "TASK", "the class that an auto class picks: model, causal-lm, ... or AutoModelForCausalLM"},
+    [OPT_SET] = {"--set", "KEY=JSON", "override a config value: num_hidden_layers=2, text_config.hidden_size=64; may be repeated"},
+    [OPT_DTYPE] = {"--dtype", "DTYPE", "float32, bfloat16, bf16, ... (default: the config's, else float32)"},
+    [OPT_ATTN] = {"--attn", "NAME", "attention implementation: eager, sdpa, flash_attention_2, ... or {\"part\": \"eager\"}"},
+    [OPT_HOST] = {"--host", "DESC", "check against this host: gpu=none, gpu=sm_75, gpu=sm_90,flash_attn=2.8 (default: this one)"},
+    [OPT_PARAMS] = {"--params", NULL, "only the lines of parameters"},
+    [OPT_BUFFERS] = {"--buffers", NULL, "only the lines of buffers"},
+    [OPT_FOLD] = {"--fold", NULL, "for reading: indented, equal layers folded into one"},
+    [OPT_LAYOUT] = {"--layout", "WHICH", "runtime (default); file is the names on disk, which comes with a later release"},
+    [OPT_WHY] = {"--why", NULL, "where each value came from, and which keys nothing reads"},
+    [OPT_BATCH] = {"--batch", NULL, "JSON lines {id, config} on standard input, JSON lines {id, config} or {id, error} out"},
+    [OPT_FACTS] = {"--facts", NULL, "add the facts to each answer"},
+    [OPT_NO_DIGEST] = {"--no-digest", NULL, "leave out the digests of tree and print: faster"},
+    [OPT_QUANTIZED] = {"--quantized", NULL, "comes with a later release"},
+    [OPT_THREADS] = {"--threads", "N", "how many lines to work on at once (default: one per core)"},
+    [OPT_IDS] = {"--ids", NULL, "the ids whose configs are built in"},
+    [OPT_JSON] = {"--json", NULL, "JSON on standard output, errors as JSON on standard error"},
+    [OPT_HELP] = {"--help", NULL, "this text"},
+};
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Edit distance of two short names; adjacent letters that changed places count once. */
+static size_t distance(const char *a, const char *b) {
+    enum { MAX = 32 };
+    size_t n = strlen(a), m = strlen(b), d[MAX + 1][MAX + 1];
+    if (n > MAX || m > MAX) return MAX;
+    for (size_t i = 0; i <= n; i++) {
+        for (size_t j = 0; j <= m; j++) {
+            if (!i || !j) {
+                d[i][j] = i + j;
+                continue;
+            }
+            d[i][j] = smaller(d[i - 1][j - 1] + (a[i - 1] != b[j - 1]), smaller(d[i - 1][j], d[i][j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = smaller(d[i][j], d[i - 2][j - 2] + 1);
+        }
+    }
+    return d[n][m];
+}
+
+const char *nearest(const char *name, const char *(*at)(size_t i), size_t n) {
+    const char *best = NULL;
+    size_t least = strlen(name) / 3 + 2; /* farther than this is no help */
+    for (size_t i = 0; i < n; i++) {
+        size_t d = distance(name, at(i));
+        if (d < least) least = d, best = at(i);
+    }
+    return best;
+}
+
+static const char *option_name(size_t i) { return options[i].name; }
+
+static int option_find(const char *word, size_t n) {
+    for (int i = 0; i < OPT_COUNT; i++)
+        if (strlen(options[i].name) == n && memcmp(options[i].name, word, n) == 0) return i;
+    return n == 2 && word[1] == 'h' ? OPT_HELP : -1;
+}
+
+static bool unknown_option(const command *c, const char *word, int id) {
+    if (id >= 0) return fail_usage("\"%s\" takes no %s\nsee: tare help %s", c->name, options[id].name, c->name), false;
+    const char *near = nearest(word, option_name, OPT_COUNT);
+    if (near) return fail_usage("unknown option \"%s\"; did you mean %s?\nsee: tare help %s", word, near, c->name), false;
+    return fail_usage("unknown option \"%s\"\nsee: tare help %s", word, c->name), false;
+}
+
+static void keep(args *a, int id, const char *value) {
+    a->value[id] = value;
+    if (id != OPT_SET) return;
+    size_t n = 0;
+    while (a->set[n]) n++;
+    a->set[n] = value;
+}
+
+/* The option at words[i]; returns how many words it took, 0 when it is wrong. */
+static int take_option(args *a, const command *c, int n, char *const *words, int i) {
+    const char *word = words[i], *equals = strchr(word, '=');
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    int id = option_find(word, length);
+    if (id < 0 || !((c->options | BIT(OPT_HELP)) & BIT(id))) return unknown_option(c, word, id);
+    if (!options[id].value) {
+        if (equals) return fail_usage("%s takes no value\nsee: tare help %s", options[id].name, c->name), 0;
+        keep(a, id, "");
+        return 1;
+    }
+    if (equals) return keep(a, id, equals + 1), 1;
+    if (i + 1 >= n || strncmp(words[i + 1], "--", 2) == 0)
+        return fail_usage("%s needs a value: %s %s\nsee: tare help %s", options[id].name, options[id].name, options[id].value, c->name), 0;
+    keep(a, id, words[i + 1]);
+    return 2;
+}
+
+static bool words_fit(const args *a, const command *c) {
+    if (a->value[OPT_HELP] || a->n_words >= c->min_words) return true;
+    fail_usage("%s needs a MODEL\na config.json, a folder that holds one, a known id, a model type, or - for JSON on standard input\nusage: tare %s %s", c->name, c->name, c->usage);
+    return false;
+}
+
+bool args_parse(args *a, const command *c, int n, char *const *words) {
+    *a = (args){.command = c, .set = calloc((size_t)n + 1, sizeof *a->set)};
+    if (!a->set) return fail_with(TARE_IO, "out_of_memory", "out of memory"), false;
+    bool open = true;
+    for (int i = 0; i < n;) {
+        const char *word = words[i];
+        if (open && strcmp(word, "--") == 0) {
+            open = false, i++;
+        } else if (open && word[0] == '-' && word[1]) {
+            int took = take_option(a, c, n, words, i);
+            if (!took) return false;
+            i += took;
+        } else if (a->n_words == c->max_words) {
+            fail_usage("%s takes no word \"%s\"\nusage: tare %s %s", c->name, word, c->name, c->usage);
+            return false;
+        } else {
+            a->words[a->n_words++] = word, i++;
+        }
+    }
+    return words_fit(a, c);
+}
+
+void args_free(args *a) {
+    free(a->set);
+    a->set = NULL;
+}

@@ -1,0 +1,107 @@
+/* What the subcommands share: arguments, output, messages, opening a model. The library is used through tare.h alone. */
+#ifndef TARE_CLI_H
+#define TARE_CLI_H
+#include "../include/tare.h"
+
+/* ---- output: one buffer type for standard output (fd 1) and for answers kept in memory (fd -1) --------------- */
+
+typedef struct out {
+    char *data;
+    size_t n, cap;
+    int fd;     /* -1: memory only, grows */
+    int failed; /* errno of the first write or allocation that failed; later output is dropped */
+} out;
+extern out std_out;
+
+void out_put(out *o, const char *data, size_t n);
+void out_text(out *o, const char *text);
+void out_format(out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void out_spaces(out *o, size_t n);
+void out_json(out *o, const char *text); /* a JSON string; null for NULL; broken UTF-8 becomes U+FFFD */
+void out_safe(out *o, const char *text); /* text from outside: control characters cannot reach a terminal */
+bool out_flush(out *o);
+void out_free(out *o);
+bool out_take(void *o, const char *data, size_t n); /* a tare_sink */
+
+/* A tare_sink that drops white space between JSON tokens: many lines become one. */
+typedef struct squeeze {
+    out *o;
+    bool in_text, escaped;
+} squeeze;
+bool squeeze_take(void *s, const char *data, size_t n);
+
+size_t utf8_length(const char *text, size_t left);    /* of the sequence that text begins with; 0 when it is broken */
+const char *grouped(uint64_t value, char text[32]);   /* 6,738,415,616 */
+const char *bytes_text(uint64_t bytes, char text[32]); /* "12.55 GiB" */
+bool colour(void);                                     /* a terminal, and NO_COLOR is not set */
+size_t screen_width(void);                             /* of the terminal; 100 when it is none */
+
+/* ---- arguments ----------------------------------------------------------------------------------------------- */
+
+typedef enum option_id {
+    OPT_CLASS, OPT_AUTO, OPT_SET, OPT_DTYPE, OPT_ATTN, OPT_HOST, OPT_PARAMS, OPT_BUFFERS, OPT_FOLD, OPT_LAYOUT, OPT_WHY, OPT_BATCH,
+    OPT_FACTS, OPT_NO_DIGEST, OPT_QUANTIZED, OPT_THREADS, OPT_IDS, OPT_JSON, OPT_HELP, OPT_COUNT
+} option_id;
+#define BIT(id) (1u << (id))
+#define MODEL_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_ATTN) | BIT(OPT_HOST))
+
+typedef struct option {
+    const char *name;  /* "--class" */
+    const char *value; /* "NAME"; NULL for a flag */
+    const char *help;
+} option;
+extern const option options[OPT_COUNT];
+
+typedef struct args {
+    const struct command *command;
+    const char *value[OPT_COUNT]; /* NULL: not given; "" for a flag that is */
+    const char **set;             /* NULL-ended */
+    const char *words[2];         /* what is no option: MODEL, NAME */
+    int n_words;
+} args;
+
+typedef struct command { /* one per subcommand, in its file */
+    const char *name;
+    const char *usage;    /* what follows "tare NAME" */
+    const char *summary;  /* one line for the list of commands */
+    const char *about;    /* a paragraph or two */
+    const char *examples; /* lines, each a whole command */
+    const char *exits;    /* what its exit status means, without those that all share */
+    unsigned options;     /* BIT(id) of each one it takes */
+    int min_words, max_words;
+    int (*run)(const args *a);
+} command;
+extern const command command_show, command_tree, command_facts, command_config, command_count, command_attn, command_models, command_scan;
+extern const command *const commands[]; /* NULL-ended */
+const command *command_find(const char *name);
+
+/* Fills *a from what follows the command's name. False: wrong usage, and it was said. args_free() either way. */
+bool args_parse(args *a, const command *c, int n, char *const *words);
+void args_free(args *a);
+/* The name of the list nearest to `name`, or NULL when none is near. */
+const char *nearest(const char *name, const char *(*at)(size_t i), size_t n);
+void help_main(out *o);
+void help_command(out *o, const command *c);
+
+/* ---- messages: all on standard error ------------------------------------------------------------------------- */
+
+extern bool json_errors; /* --json was given */
+int fail(const tare_error *err); /* says it; its status */
+int fail_with(tare_status status, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void error_fill(tare_error *e, tare_status status, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void note(const char *text); /* NULL: nothing */
+void out_error(out *o, const tare_error *err); /* {"code":...,"path":...,"message":...} */
+
+/* ---- models -------------------------------------------------------------------------------------------------- */
+
+tare_open_options options_of(const args *a);
+/* From words[0], "-" included; says what is wrong and returns NULL, *status set; a model's note is printed. */
+tare_model *open_model(const args *a, int *status);
+tare_config *open_config(const args *a, int *status);
+/* Where the config came from, in words: "config.json", "standard input", "built in", "defaults". */
+const char *source_of(const char *model);
+const char *reference_name(char text[64]); /* "transformers 5.23.0" */
+/* One text of the model to standard output; an exit status. */
+int print_text(const args *a, tare_text what);
+#endif

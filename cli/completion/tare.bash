@@ -1,0 +1,48 @@
+# bash completion for tare
+
+_tare_values() {
+    case $1 in
+    --auto) echo model causal-lm masked-lm seq2seq-lm sequence-classification token-classification question-answering image-classification ;;
+    --dtype) echo float32 float16 bfloat16 float64 ;;
+    --attn) echo eager sdpa flash_attention_2 flash_attention_3 flash_attention_4 flex_attention ;;
+    --host) echo gpu=none gpu=sm_75 gpu=sm_80 gpu=sm_90,flash_attn=2.8 ;;
+    --layout) echo runtime file ;;
+    --class) tare models --json 2>/dev/null | grep -o '"[A-Za-z0-9]*"' | tr -d '"' | grep '^[A-Z]' | sort -u ;;
+    esac
+}
+
+_tare_options() {
+    local model="--class --auto --set --dtype --attn --host"
+    case $1 in
+    show) echo "$model --help" ;;
+    tree) echo "$model --params --buffers --fold --layout --json --help" ;;
+    facts | count | attn) echo "$model --json --help" ;;
+    config) echo "--class --auto --set --dtype --why --batch --threads --json --help" ;;
+    models) echo "--ids --json --help" ;;
+    scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
+    esac
+}
+
+_tare() {
+    local commands="show tree facts config count attn models scan help"
+    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} values
+    COMPREPLY=()
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        COMPREPLY=($(compgen -W "$commands --help --version" -- "$current"))
+        return
+    fi
+    values=$(_tare_values "$before")
+    if [ -n "$values" ]; then
+        COMPREPLY=($(compgen -W "$values" -- "$current"))
+    elif [ "$command" = help ]; then
+        COMPREPLY=($(compgen -W "$commands" -- "$current"))
+    elif [[ $current == -* ]]; then
+        COMPREPLY=($(compgen -W "$(_tare_options "$command")" -- "$current"))
+    elif [ "$command" = scan ]; then
+        COMPREPLY=($(compgen -f -- "$current"))
+    elif [ "$command" != models ]; then
+        COMPREPLY=($(compgen -W "$(tare models --ids 2>/dev/null; tare models --json 2>/dev/null | sed -n 's/.*"model_type": "\([^"]*\)".*/\1/p')" -- "$current")
+            $(compgen -f -- "$current"))
+    fi
+}
+complete -o filenames -F _tare tare

@@ -1,0 +1,19 @@
+/* tare show: exactly print(model). */
+#include "cli.h"
+
+static int run(const args *a) { return print_text(a, TARE_TEXT_PRINT); }
+
+const command command_show = {
+    .name = "show",
+    .usage = "MODEL [options]",
+    .summary = "the model as print(model) shows it",
+    .about = "Prints the model exactly as print(model) does in Python.\n",
+    .examples = "  tare show meta-llama/Llama-2-7b-hf\n"
+                "  tare show gpt2 --class GPT2LMHeadModel --set n_layer=6\n"
+                "  tare show google-bert/bert-base-uncased --auto sequence-classification\n",
+    .exits = "  0 printed\n",
+    .options = MODEL_OPTIONS,
+    .min_words = 1,
+    .max_words = 1,
+    .run = run,
+};

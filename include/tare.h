@@ -1,0 +1,179 @@
+/* tare: from a Hugging Face config.json, the exact model that Transformers would build, without its weights.
+ *
+ *     tare_error err = {0};
+ *     tare_model *m = tare_model_open("config.json", NULL, &err);
+ *     if (!m) return fprintf(stderr, "%s\n", err.message), 1;
+ *     printf("%s has %" PRIu64 " parameters\n", tare_model_class(m), tare_model_params(m));
+ *     tare_model_free(m);
+ *
+ * Handles are opaque. A call that can fail returns a handle, NULL or a status, and fills `err` (may be NULL), which is untouched on
+ * success. The library never prints, exits or aborts on input, and never runs anything a config names. Strings and
+ * views that are returned belong to their handle and live as long as it does. A handle, once returned, may be read by
+ * many threads at once. Reference for every name, shape and rule: transformers 5.23.0, torch 2.13.0. */
+#ifndef TARE_H
+#define TARE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TARE_VERSION "0.1.0"
+#define TARE_API __attribute__((visibility("default")))
+
+/* Also the exit codes of the command line. */
+typedef enum tare_status {
+    TARE_OK = 0,
+    TARE_NO = 1,      /* the answer is no: does not fit, incomplete, unsupported */
+    TARE_USAGE = 2,   /* the call or command line is wrong */
+    TARE_BAD = 3,     /* the input is bad */
+    TARE_UNKNOWN = 4, /* unknown architecture */
+    TARE_IO = 5       /* the system failed: file, memory, thread */
+} tare_status;
+
+typedef struct tare_error {
+    tare_status status;
+    char code[32];     /* one word of the list in docs/errors.md, "bad_value" */
+    char path[256];    /* JSON path "$.num_attention_heads", module path "model.layers.0", or file; "" when there is none */
+    char message[768]; /* a complete lower-case sentence that names the path too */
+} tare_error;
+
+typedef enum tare_dtype {
+    TARE_F32, TARE_F16, TARE_BF16, TARE_F64, TARE_I64, TARE_I32, TARE_I16, TARE_I8, TARE_U8, TARE_BOOL, TARE_C64,
+    TARE_F8_E4M3, TARE_F8_E5M2, TARE_DTYPE_COUNT
+} tare_dtype;
+TARE_API const char *tare_dtype_name(tare_dtype d);  /* as safetensors spells it: "BF16" */
+TARE_API const char *tare_dtype_torch(tare_dtype d); /* as torch spells it: "bfloat16" */
+TARE_API size_t tare_dtype_bytes(tare_dtype d);
+
+TARE_API const char *tare_version(void);   /* "0.1.0" */
+TARE_API const char *tare_reference(void); /* "transformers 5.23.0, accelerate 1.15.0, torch 2.13.0" */
+
+/* ---- configs ------------------------------------------------------------------------------------------------- */
+
+typedef struct tare_config tare_config;
+typedef struct tare_model tare_model;
+
+typedef struct tare_open_options {
+    const char *class_name;      /* exact class; NULL: architectures[0], else the base model of the type */
+    const char *auto_class;      /* "model", "causal-lm", or the full name "AutoModelForCausalLM"; used when class_name is NULL */
+    const char *const *set;      /* NULL-ended "key.sub=JSON": overrides, applied to the file's JSON in order; a bare word is text */
+    const char *dtype;           /* torch's name, or bf16 fp16 fp32; NULL: the config's, else float32 */
+    const char *attn;            /* attention implementation; NULL: the config's, else the reference's choice; {"part": "eager"} as JSON per part */
+    const char *host;            /* "gpu=sm_90,flash_attn=2.8", "gpu=none"; NULL: this host */
+} tare_open_options;
+
+/* MODEL is a config.json path, a folder that holds one, a built-in id ("meta-llama/Llama-2-7b-hf"), a model type
+ * ("llama": its defaults), or JSON text (begins with '{'). options may be NULL. NULL on failure.
+ * tare_config_open() reads options->set and options->dtype only. */
+TARE_API tare_config *tare_config_open(const char *model, const tare_open_options *options, tare_error *err);
+TARE_API tare_model *tare_model_open(const char *model, const tare_open_options *options, tare_error *err);
+/* The same from n bytes of JSON. */
+TARE_API tare_config *tare_config_parse(const char *json, size_t n, const tare_open_options *options, tare_error *err);
+TARE_API tare_model *tare_model_parse(const char *json, size_t n, const tare_open_options *options, tare_error *err);
+TARE_API void tare_config_free(tare_config *c); /* NULL is fine, here and below */
+TARE_API void tare_model_free(tare_model *m);
+
+TARE_API const char *tare_config_type(const tare_config *c); /* model_type, the real one: "gpt2" for "gpt-sw3" */
+TARE_API const tare_config *tare_model_config(const tare_model *m); /* the part that the model's class takes */
+
+/* ---- texts --------------------------------------------------------------------------------------------------- */
+
+/* Takes n bytes; false stops the writing, which then returns TARE_IO. */
+typedef bool (*tare_sink)(void *to, const char *data, size_t n);
+
+typedef enum tare_text {
+    TARE_TEXT_PRINT, /* print(model), with its final newline */
+    TARE_TEXT_TREE,  /* the canonical tree (docs/formats.md) */
+    TARE_TEXT_FACTS, /* JSON: what __init__ and post_init settle */
+    TARE_TEXT_CONFIG /* JSON: the effective config, as to_dict() gives it */
+} tare_text;
+TARE_API tare_status tare_model_write(const tare_model *m, tare_text what, tare_sink take, void *to, tare_error *err);
+TARE_API tare_status tare_model_digest(const tare_model *m, tare_text what, char hex[65], tare_error *err); /* sha256 of that text */
+TARE_API tare_status tare_config_write(const tare_config *c, tare_sink take, void *to, tare_error *err);
+
+/* Where a value of the effective config came from. */
+typedef enum tare_origin {
+    TARE_FROM_FILE, TARE_FROM_OVERRIDE, TARE_FROM_ALIAS, TARE_FROM_DEFAULT, TARE_FROM_FORMULA, TARE_FROM_LEGACY
+} tare_origin;
+typedef struct tare_config_row {
+    const char *path;   /* "$.text_config.head_dim" without the "$." */
+    const char *value;  /* compact JSON */
+    tare_origin origin;
+    const char *detail; /* the spelling in the file for alias and legacy, the formula for formula; else NULL */
+    bool known;         /* a key that the config class or the build reads; false: kept, never read */
+    const char *near;   /* for an unknown key: the nearest known name, or NULL */
+} tare_config_row;
+TARE_API size_t tare_config_rows(const tare_config *c, const tare_config_row **rows); /* parts follow their parent's own keys */
+
+/* ---- the tree ------------------------------------------------------------------------------------------------ */
+
+TARE_API const char *tare_model_class(const tare_model *m);  /* "LlamaForCausalLM" */
+TARE_API const char *tare_model_note(const tare_model *m);   /* a remark on how the class was chosen, or NULL */
+TARE_API tare_dtype tare_model_dtype(const tare_model *m);   /* of the first floating parameter */
+TARE_API uint64_t tare_model_params(const tare_model *m);    /* num_parameters(): elements, each shared tensor once */
+TARE_API uint64_t tare_model_modules(const tare_model *m);
+
+typedef enum tare_kind { TARE_MODULE, TARE_PARAM, TARE_BUFFER } tare_kind;
+typedef struct tare_item { /* one line of the canonical tree */
+    tare_kind kind;
+    const char *path;         /* "model.layers.0.mlp.up_proj.weight"; "" for the root */
+    const char *class_name;   /* of a module; NULL for tensors */
+    tare_dtype dtype;
+    int rank;
+    const int64_t *shape;     /* rank sizes, outermost first as torch gives them; a scalar has none */
+    bool trainable;           /* of a parameter */
+    bool persistent;          /* of a buffer; parameters are */
+    const char *owner;        /* the first path that holds the same tensor, or NULL when this is it */
+} tare_item;
+
+/* Calls visit for every line in walk order, until it returns false (then TARE_NO). Strings live until visit returns. */
+typedef bool (*tare_visit)(void *to, const tare_item *item);
+TARE_API tare_status tare_model_walk(const tare_model *m, tare_visit visit, void *to, tare_error *err);
+
+/* The tensors by index, in walk order. The list is made at the first call: NULL or 0 when memory runs out. Views live as long as m. */
+TARE_API size_t tare_tensor_count(const tare_model *m);
+TARE_API const tare_item *tare_tensor_at(const tare_model *m, size_t i);           /* NULL beyond the end */
+TARE_API const tare_item *tare_tensor_find(const tare_model *m, const char *path); /* NULL when there is none */
+
+typedef struct tare_counts {
+    uint64_t total, trainable;   /* elements of parameters, each shared tensor once */
+    uint64_t with_ties;          /* the same, shared tensors counted at every path */
+    uint64_t embedding;          /* in weights of nn.Embedding modules */
+    uint64_t active;             /* used for one token: experts counted as far as they are chosen */
+    uint64_t tensors, modules;   /* parameters and buffers; modules */
+    uint64_t buffers, transient_bytes, persistent_bytes; /* elements and bytes of buffers */
+    uint64_t bytes[TARE_DTYPE_COUNT]; /* of parameters, by dtype */
+} tare_counts;
+TARE_API void tare_model_count(const tare_model *m, tare_counts *out);
+
+/* ---- attention ----------------------------------------------------------------------------------------------- */
+
+typedef struct tare_attn_row {
+    const char *part;      /* "" for the model, "vision_config" for a part */
+    const char *class_name;
+    const char *name;      /* "eager", "sdpa", "flash_attention_2", ... */
+    bool supported;
+    bool chosen;           /* what this model was built with */
+    const char *why;       /* the reason when not supported, a remark or NULL when it is */
+} tare_attn_row;
+TARE_API size_t tare_model_attn(const tare_model *m, const tare_attn_row **rows);
+TARE_API const char *tare_model_host(const tare_model *m); /* the host that was checked, in words */
+
+/* ---- what is known ------------------------------------------------------------------------------------------- */
+
+typedef struct tare_type {
+    const char *model_type; /* "gpt-sw3" */
+    const char *real_type;  /* "gpt2" */
+    const char *family;     /* "gpt2" */
+    const char *const *classes; /* NULL-ended: what can be built from a config of this type */
+} tare_type;
+TARE_API size_t tare_types(const tare_type **types); /* sorted by model_type */
+TARE_API size_t tare_ids(const char *const **ids);   /* built-in ids, sorted */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

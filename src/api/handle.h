@@ -1,0 +1,33 @@
+/* What the public handles are. */
+#ifndef TARE_API_HANDLE_H
+#define TARE_API_HANDLE_H
+#include "../build/mod.h"
+#include <pthread.h>
+
+struct tare_config {
+    arena a;
+    session s;
+    cfg *c;
+    const tare_config_row *rows; /* made when first asked for */
+    size_t row_count;
+    pthread_mutex_t lock;
+};
+struct tare_model {
+    tare_config base;       /* the top-level config; its arena holds everything */
+    tare_config own;        /* the part that the class takes: borrows from base */
+    node *root;
+    const char *note;
+    bool has_host;
+    host host;
+    tare_counts counts;
+    arena lazy;             /* lists that are made when first asked for, under the lock */
+    const tare_item *items;
+    size_t item_count;
+    const tare_item **by_path;
+    const tare_attn_row *attn;
+    size_t attn_count;
+};
+
+/* Runs `work` with memory exhaustion caught: TARE_IO and "out_of_memory" then. */
+bool guarded(arena *a, tare_error *err, bool (*work)(void *to), void *to);
+#endif

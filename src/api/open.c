@@ -1,0 +1,263 @@
+/* tare_config_open(), tare_model_open() and their kin. */
+#include "handle.h"
+#include "../config/json.h"
+#include "../config/source.h"
+#include "../tree/tree.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool guarded(arena *a, tare_error *err, bool (*work)(void *), void *to) {
+    jmp_buf here;
+    jmp_buf *outer = a->unwind;
+    a->unwind = &here;
+    if (setjmp(here)) {
+        a->unwind = outer;
+        tare_error full = {0};
+        error_set(&full, TARE_IO, "out_of_memory", NULL, "out of memory");
+        if (err) *err = full; /* whatever was wrong before, this ended the call */
+        return false;
+    }
+    bool ok = work(to);
+    a->unwind = outer;
+    return ok;
+}
+
+typedef struct opening {
+    const char *model, *json;
+    size_t n;
+    tare_open_options o;
+    tare_config *config;
+    tare_model *made;    /* NULL: a config only */
+    bool bare;
+} opening;
+
+/* ---- config ---- */
+
+static const char *dtype_word(const char *name) {
+    static const char *const words[][2] = {{"bf16", "bfloat16"}, {"fp16", "float16"}, {"fp32", "float32"}, {"fp64", "float64"}, {"f32", "float32"}, {"f16", "float16"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(words[i][0], name)) return words[i][1];
+    return dtype_canonical(name);
+}
+static bool wanted_dtype(session *s, const char *name, const char **torch_name) {
+    *torch_name = name ? dtype_word(name) : NULL;
+    int d = *torch_name ? dtype_number(*torch_name) : -1;
+    if (!name || d == TARE_F32 || d == TARE_F16 || d == TARE_BF16 || d == TARE_F64) return true;
+    error_set(&s->err, TARE_USAGE, "usage", NULL, "\"%.60s\" is no dtype that a model is built in: say float32, float16, bfloat16 or float64", name);
+    return false;
+}
+static bool load_config(opening *w) {
+    session *s = &w->config->s;
+    val dict = {0}, over;
+    const char *dtype;
+    bool read = w->model ? source_read(s, w->model, &dict, &w->bare) : json_read(s->a, w->json, w->n, "the config", &dict, &s->err);
+    if (!read || !source_override(s, w->o.set, &dict, &over) || !wanted_dtype(s, w->o.dtype, &dtype)) return false;
+    if (dtype && dict.kind == VAL_DICT) {
+        dict = dict_with(s->a, dict_without(s->a, dict, "torch_dtype"), "dtype", val_text(dtype));
+        over = dict_with(s->a, over, "dtype", val_bool(true));
+    }
+    w->config->c = cfg_load(s, dict, over);
+    return w->config->c != NULL;
+}
+
+/* ---- class ---- */
+
+/* "causal-lm", "CausalLM", "AutoModelForCausalLM": compared by letters alone. */
+static bool same_task(const char *table, const char *asked) {
+    static const char *const heads[] = {"AutoModelFor", "Auto", ""};
+    for (size_t h = 0; h < 3; h++) {
+        size_t n = strlen(heads[h]);
+        if (strncmp(table, heads[h], n)) continue;
+        const char *p = table + n, *q = asked;
+        for (;; p++, q++) {
+            while (*q == '-' || *q == '_') q++;
+            if (tolower((unsigned char)*p) != tolower((unsigned char)*q)) break;
+            if (!*p) return true;
+        }
+    }
+    return false;
+}
+static const model_class *class_in_family(const family *f, val entry) {
+    if (entry.kind == VAL_LIST && entry.n) entry = entry.items[0];
+    for (const model_class *r = f->models; entry.kind == VAL_TEXT && r->name; r++)
+        if (!strcmp(r->name, entry.s)) return r;
+    return NULL;
+}
+static const model_class *by_task(session *s, const cfg *c, const char *task) {
+    val tables = auto_tables(c->k->family, &s->err);
+    char known[300] = "";
+    for (uint32_t i = 0; tables.kind == VAL_DICT && i < tables.n; i++) {
+        const model_class *row = class_in_family(c->k->family, dict_get(tables.members[i].v, c->k->model_type));
+        if (!row) continue;
+        if (same_task(tables.members[i].key, task)) return row;
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", tables.members[i].key);
+    }
+    error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "no auto class \"%.60s\" has a model for a config of type %s\nauto classes it has: %s", task, c->k->model_type, *known ? known : "none");
+    return NULL;
+}
+static const char *config_of(const model_class *row) { return FACT(row, config); }
+
+/* The config that a class takes: this one, or the part of it that from_pretrained would take. */
+static cfg *fitting(cfg *c, const model_class *row) {
+    const char *name = config_of(row);
+    if (!name || !strcmp(c->k->name, name)) return c;
+    for (size_t i = 0; i < c->k->part_count; i++) {
+        val v = cfg_get(c, c->k->parts[i].key);
+        cfg *inner = v.kind == VAL_CFG ? fitting(v.cfg, row) : NULL;
+        if (inner) return inner;
+    }
+    return NULL;
+}
+static const char *class_name_at(size_t i, void *to) {
+    const family *f = to;
+    return i == 0 || f->models[i - 1].name ? f->models[i].name : NULL;
+}
+static const model_class *by_name(session *s, cfg **c, const char *name, const family **f) {
+    const model_class *row = NULL;
+    *f = family_of_class(name, &row);
+    if (!*f) {
+        char near[200];
+        near_names(name, class_name_at, (void *)(*c)->k->family, near, sizeof near);
+        error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "unknown model class \"%.100s\"%s%s", name, *near ? "\nclasses of this family near it: " : "", near);
+        return NULL;
+    }
+    cfg *inner = fitting(*c, row);
+    if (inner) return *c = inner, row;
+    error_set(&s->err, TARE_BAD, "wrong_config", "$.model_type", "%s takes a %s, and this is a %s (model type %s)", name, config_of(row), (*c)->k->name, (*c)->k->model_type);
+    return NULL;
+}
+static const model_class *base_class(session *s, const cfg *c) {
+    const model_class *row = class_in_family(c->k->family, auto_entry(c->k->family, "AutoModel", c->k->model_type, &s->err));
+    for (const model_class *r = c->k->family->models; !row && r->name; r++)
+        if (config_of(r) && !strcmp(config_of(r), c->k->name)) row = r;
+    if (!row) error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "model type %s has no base model; name a class with --class", c->k->model_type);
+    return row;
+}
+static const model_class *by_architectures(opening *w, cfg **c, const family **f) {
+    session *s = &w->config->s;
+    val names = cfg_get(*c, "architectures");
+    const model_class *row = NULL;
+    const char *name = !w->bare && names.kind == VAL_LIST && names.n && names.items[0].kind == VAL_TEXT ? names.items[0].s : NULL;
+    if (name && (*f = family_of_class(name, &row))) {
+        cfg *inner = fitting(*c, row);
+        if (inner) return *c = inner, row;
+    }
+    *f = (*c)->k->family;
+    row = base_class(s, *c);
+    if (name && row) w->made->note = arena_printf(s->a, "architectures names %.100s, which %s; this is the base model, %s", name, family_of_class(name, NULL) ? "takes another config" : "is unknown", row->name);
+    return row;
+}
+static const model_class *pick(opening *w, cfg **c, const family **f) {
+    session *s = &w->config->s;
+    if (w->o.class_name) return by_name(s, c, w->o.class_name, f);
+    *f = (*c)->k->family;
+    if (w->o.auto_class) return by_task(s, *c, w->o.auto_class);
+    return by_architectures(w, c, f);
+}
+
+/* ---- model ---- */
+
+static bool read_attn(session *s, cfg *c, const char *attn) {
+    val v = val_text(attn);
+    if (*attn == '{' && !json_read(s->a, attn, strlen(attn), "the attention choice", &v, &s->err)) return false;
+    cfg_attn(c, v);
+    return true;
+}
+static bool read_host(session *s, tare_model *m, const char *words) {
+    char why[256];
+    if (host_describe(&m->host, words, why, sizeof why)) return m->has_host = true;
+    error_set(&s->err, TARE_USAGE, "usage", NULL, "--host: %s", why);
+    return false;
+}
+static bool build(opening *w) {
+    tare_model *m = w->made;
+    session *s = &w->config->s;
+    cfg *c = w->config->c;
+    const family *f = NULL;
+    const model_class *row = pick(w, &c, &f);
+    if (!row || (w->o.host && !read_host(s, m, w->o.host))) return false;
+    if (w->o.attn && !read_attn(s, c, w->o.attn)) return false;
+    if (w->o.dtype && c != w->config->c) cfg_dtype(c, dtype_word(w->o.dtype));
+    val dtype = cfg_get(c, "dtype");
+    int number = dtype.kind == VAL_TEXT ? dtype_number(dtype.s) : TARE_F32;
+    if (number != TARE_F32 && number != TARE_F16 && number != TARE_BF16 && number != TARE_F64) {
+        cfg_refuse(c, "dtype", "bad_value", "a model is built in float32, float16, bfloat16 or float64");
+        return false;
+    }
+    cfg_dtype(c, dtype.kind == VAL_TEXT ? dtype.s : NULL);
+    m->own.c = c;
+    m->root = build_model(s, f, row, c, m->has_host ? &m->host : NULL, number);
+    if (m->root) tree_count(m->root, &m->counts);
+    return m->root != NULL;
+}
+static bool run(void *to) {
+    opening *w = to;
+    return load_config(w) && (!w->made || build(w));
+}
+
+static bool start(opening *w, tare_config *c, tare_error *err) {
+    c->s.a = &c->a;
+    w->config = c;
+    pthread_mutex_init(&c->lock, NULL);
+    if (guarded(&c->a, &c->s.err, run, w)) return true;
+    if (err) *err = c->s.err;
+    return false;
+}
+static void *zeroed(size_t n, tare_error *err) {
+    void *p = tarei_malloc(n);
+    if (p) memset(p, 0, n);
+    else if (err) *err = (tare_error){0}, error_set(err, TARE_IO, "out_of_memory", NULL, "out of memory");
+    return p;
+}
+static tare_config *open_config(opening *w, tare_error *err) {
+    tare_config *c = zeroed(sizeof *c, err);
+    if (c && !start(w, c, err)) tare_config_free(c), c = NULL;
+    return c;
+}
+static tare_model *open_model(opening *w, tare_error *err) {
+    tare_model *m = zeroed(sizeof *m, err);
+    if (!m) return NULL;
+    w->made = m;
+    pthread_mutex_init(&m->own.lock, NULL);
+    if (!start(w, &m->base, err)) {
+        tare_model_free(m);
+        return NULL;
+    }
+    return m;
+}
+static bool no_source(const char *what, tare_error *err) {
+    if (what) return false;
+    if (err) *err = (tare_error){0}, error_set(err, TARE_USAGE, "usage", NULL, "no config was given");
+    return true;
+}
+#define OPTIONS(o) ((o) ? *(o) : (tare_open_options){0})
+tare_config *tare_config_open(const char *model, const tare_open_options *o, tare_error *err) {
+    return no_source(model, err) ? NULL : open_config(&(opening){.model = model, .o = OPTIONS(o)}, err);
+}
+tare_config *tare_config_parse(const char *json, size_t n, const tare_open_options *o, tare_error *err) {
+    return no_source(json, err) ? NULL : open_config(&(opening){.json = json, .n = n, .o = OPTIONS(o)}, err);
+}
+tare_model *tare_model_open(const char *model, const tare_open_options *o, tare_error *err) {
+    return no_source(model, err) ? NULL : open_model(&(opening){.model = model, .o = OPTIONS(o)}, err);
+}
+tare_model *tare_model_parse(const char *json, size_t n, const tare_open_options *o, tare_error *err) {
+    return no_source(json, err) ? NULL : open_model(&(opening){.json = json, .n = n, .o = OPTIONS(o)}, err);
+}
+void tare_config_free(tare_config *c) {
+    if (!c) return;
+    pthread_mutex_destroy(&c->lock);
+    arena_free(&c->a);
+    free(c);
+}
+void tare_model_free(tare_model *m) {
+    if (!m) return;
+    pthread_mutex_destroy(&m->own.lock);
+    pthread_mutex_destroy(&m->base.lock);
+    arena_free(&m->own.a);
+    arena_free(&m->lazy);
+    arena_free(&m->base.a);
+    free(m);
+}

@@ -1,0 +1,33 @@
+/* Blocks that three or more families share. Part of def.h. A block never asks which family calls it. */
+
+/* ACT2FN[config.key]: the activation as a module; an unknown name is refused with the known ones. */
+void act(mod *m, const char *name, const cfg *c, const char *key);
+void act_named(mod *m, const char *name, const char *activation); /* ACT2FN["gelu"] */
+
+/* A norm of the family's own class with `weight` of ones and "(d,), eps=..." as extra_repr; zeros for the (1 + weight) kind. */
+void rmsnorm(mod *m, const char *name, const char *cls, int64_t d, num eps);
+void rmsnorm_zeros(mod *m, const char *name, const char *cls, int64_t d, num eps);
+/* The same with a plain print: no extra_repr (T5LayerNorm). */
+void norm_silent(mod *m, const char *name, const char *cls, int64_t d);
+
+/* transformers.pytorch_utils.Conv1D(nf, nx): weight (nx, nf), bias (nf). */
+void conv1d_gpt(mod *m, const char *name, int64_t nf, int64_t nx);
+
+/* What a rotary table is made from: kept with its buffers for initialisation. */
+typedef struct rope {
+    const char *type;   /* "default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional" */
+    double theta;
+    int64_t dim;        /* rotary dimensions; the table has (dim + 1) / 2 entries */
+    const cfg *config;
+    const char *layer_type; /* NULL when rope_parameters is flat */
+} rope;
+/* XRotaryEmbedding(config): transient float32 buffers inv_freq and original_inv_freq. The rotary size is head_dim (or
+ * hidden_size / num_attention_heads) times partial_rotary_factor where `partial`. An unknown rope_type is refused. */
+void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partial);
+/* One table per layer type, {type}_inv_freq and {type}_original_inv_freq, over the sorted set of config.layer_types. */
+void rotary_by_layer_type(mod *m, const char *name, const char *cls, const cfg *c);
+
+/* Heads of transformers.modeling_layers, for base classes without arguments: AutoModel under base_model_prefix, then the head. */
+void GenericForSequenceClassification(mod *m, const cfg *c);
+void GenericForQuestionAnswering(mod *m, const cfg *c); /* base under `transformer` if the class says base_model_prefix = "transformer" */
+void GenericForTokenClassification(mod *m, const cfg *c);

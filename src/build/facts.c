@@ -1,0 +1,197 @@
+/* What __init__ and post_init settle besides the tree, as one dict. */
+#include "facts.h"
+#include "ties.h"
+#include "../tree/tree.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- sets of names: own ones and those of the models directly below, sorted ---- */
+
+typedef struct names { arena *a; const char **v; size_t n, cap; } names;
+static void add_name(names *s, const char *name) {
+    for (size_t i = 0; i < s->n; i++)
+        if (!strcmp(s->v[i], name)) return;
+    if (s->n == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 16;
+        const char **bigger = arena_array(s->a, cap, sizeof *bigger);
+        if (s->n) memcpy(bigger, s->v, s->n * sizeof *bigger);
+        s->v = bigger;
+        s->cap = cap;
+    }
+    s->v[s->n++] = name;
+}
+typedef const char *const *(*name_list)(const model_class *row);
+static void gather(names *s, const node *m, name_list names_in, const char *prefix) {
+    for (const char *const *p = names_in(m->model); p && *p; p++) add_name(s, prefix && *prefix ? arena_printf(s->a, "%s%s", prefix, *p) : *p);
+    for (const edge *e = m->children; e; e = e->next)
+        if (e->to->model && e->name) gather(s, e->to, names_in, prefix ? arena_printf(s->a, "%s%s.", prefix, e->name) : NULL);
+}
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static val name_set(arena *a, const node *m, name_list names_in, bool prefixed) {
+    names s = {.a = a};
+    gather(&s, m, names_in, prefixed ? "" : NULL);
+    if (s.n) qsort(s.v, s.n, sizeof *s.v, by_text);
+    val *items = arena_array(a, s.n, sizeof *items);
+    for (size_t i = 0; i < s.n; i++) items[i] = val_text(s.v[i]);
+    return (val){.kind = VAL_LIST, .n = (uint32_t)s.n, .items = items};
+}
+static const char *const *no_split(const model_class *r) { return FACT(r, no_split_modules); }
+static const char *const *keep_fp32(const model_class *r) { return FACT(r, keep_in_fp32_modules); }
+static const char *const *keep_fp32_strict(const model_class *r) { return FACT(r, keep_in_fp32_modules_strict); }
+static const char *const *skip_keys(const model_class *r) { return FACT(r, skip_keys_device_placement); }
+static const char *const *ignore_unexpected(const model_class *r) { return FACT(r, keys_to_ignore_on_load_unexpected); }
+static const char *const *ignore_missing(const model_class *r) { return FACT(r, keys_to_ignore_on_load_missing); }
+static const char *const *ignore_save(const model_class *r) { return FACT(r, keys_to_ignore_on_save); }
+
+/* ---- parallel plans: the class's own, the config's where the model is its own base model, those of the models below ---- */
+
+static const edge *child_edge(const node *m, const char *name) {
+    for (const edge *e = m->children; e; e = e->next)
+        if (e->name && !strcmp(e->name, name)) return e;
+    return NULL;
+}
+static bool is_base_model(const node *m) {
+    const char *prefix = FACT(m->model, base_model_prefix);
+    return !prefix || !*prefix || !child_edge(m, prefix);
+}
+static val with_prefix(arena *a, val all, const char *name, val below) {
+    for (uint32_t i = 0; i < below.n; i++) all = dict_with(a, all, arena_printf(a, "%s.%s", name, below.members[i].key), below.members[i].v);
+    return all;
+}
+static val merge(arena *a, val all, val more) {
+    for (uint32_t i = 0; more.kind == VAL_DICT && i < more.n; i++) all = dict_with(a, all, more.members[i].key, more.members[i].v);
+    return all;
+}
+static val tp_plan(arena *a, const node *m) {
+    val all = {.kind = VAL_DICT};
+    for (const text_pair *p = FACT(m->model, tp_plan); p && p->from; p++) all = dict_with(a, all, p->from, val_text(p->to));
+    if (is_base_model(m)) {
+        all = merge(a, all, m->config->k->tp_plan);
+        const edge *e = child_edge(m, "embed_tokens");
+        if (all.n && e && e->to->kind == KIND_EMBEDDING) all = merge(a, dict_with(a, (val){.kind = VAL_DICT}, "embed_tokens", val_text("embedding_rowwise")), all);
+    }
+    for (const edge *e = m->children; e; e = e->next)
+        if (e->to->model && e->name) all = with_prefix(a, all, e->name, tp_plan(a, e->to));
+    return all;
+}
+static val pp_plan(arena *a, const node *m) { /* as a dict: only its keys, in order, are facts */
+    val all = {.kind = VAL_DICT}, plan = m->config->k->pp_plan;
+    for (const char *const *p = FACT(m->model, pp_plan); p && *p; p++) all = dict_with(a, all, *p, val_null());
+    if (is_base_model(m))
+        for (uint32_t i = 0; plan.kind == VAL_LIST && i < plan.n; i++) all = dict_with(a, all, plan.items[i].s, val_null());
+    for (const edge *e = m->children; e; e = e->next)
+        if (e->to->model && e->name) all = with_prefix(a, all, e->name, pp_plan(a, e->to));
+    return all;
+}
+static val keys_of(arena *a, val d) {
+    val *items = arena_array(a, d.n, sizeof *items);
+    for (uint32_t i = 0; i < d.n; i++) items[i] = val_text(d.members[i].key);
+    return (val){.kind = VAL_LIST, .n = d.n, .items = items};
+}
+
+/* ---- loss ---- */
+
+static val loss_type(const char *cls) {
+    static const char *const losses[] = {
+        "ForSemanticSegmentation", "ForCausalLM", "ForMaskedLM", "ForQuestionAnswering", "ForSequenceClassification", "ForImageClassification", "ForVideoClassification",
+        "ForAudioClassification", "ForTokenClassification", "ForSegmentation", "ForObjectDetection", "ForCTC", "ForConditionalGeneration", "DeformableDetrForObjectDetection",
+        "ConditionalDetrForObjectDetection", "DabDetrForObjectDetection", "GroundingDinoForObjectDetection", "MMGroundingDinoForObjectDetection", "ConditionalDetrForSegmentation",
+        "RTDetrForObjectDetection", "RTDetrV2ForObjectDetection", "DFineForObjectDetection", "Deimv2ForObjectDetection", "CsmForConditionalGeneration", "LwDetrForObjectDetection",
+        "PocketTTSForConditionalGeneration", "GradiumPhononTTSForConditionalGeneration", "ParakeetForRNNT", "ParakeetForTDT", "RfDetrForObjectDetection", "RfDetrForInstanceSegmentation",
+    };
+    enum { N = sizeof losses / sizeof *losses };
+    for (size_t i = 0; i < N; i++)
+        if (!strcmp(losses[i], cls)) return val_text(losses[i]);
+    for (const char *at = cls; *at; at++) /* the leftmost of them in the name, and there the first in the table */
+        for (size_t i = 0; i < N; i++)
+            if (!strncmp(at, losses[i], strlen(losses[i]))) return val_text(losses[i]);
+    return val_null();
+}
+
+/* ---- generation config ---- */
+
+static const char *const generation_keys[] = {
+    "max_length", "max_new_tokens", "min_length", "min_new_tokens", "early_stopping", "max_time", "stop_strings", "do_sample", "num_beams", "use_mtp", "use_cache",
+    "cache_implementation", "cache_config", "max_cache_len", "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "repetition_penalty",
+    "encoder_repetition_penalty", "length_penalty", "no_repeat_ngram_size", "bad_words_ids", "renormalize_logits", "forced_bos_token_id", "forced_eos_token_id",
+    "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "sequence_bias", "token_healing", "guidance_scale",
+    "watermarking_config", "num_return_sequences", "output_attentions", "output_hidden_states", "output_scores", "output_logits", "return_dict_in_generate", "pad_token_id",
+    "bos_token_id", "eos_token_id", "encoder_no_repeat_ngram_size", "decoder_start_token_id", "is_assistant", "num_assistant_tokens", "num_assistant_tokens_schedule",
+    "assistant_confidence_threshold", "prompt_lookup_num_tokens", "max_matching_ngram_size", "assistant_early_exit", "assistant_lookbehind", "target_lookbehind",
+    "assistant_ensemble_weight", "speculation_type", "compile_config", "disable_compile", "continuous_batching_config", "low_memory", "penalty_alpha", "dola_layers",
+    "diversity_penalty", "num_beam_groups", "constraints", "force_words_ids", "prefill_chunk_size",
+};
+static bool given(val v) { return v.kind != VAL_ABSENT && v.kind != VAL_NULL; }
+
+/* The part that generates: a decoder, generator or text config, else the config itself. */
+static const cfg *decoder_config(const cfg *c) {
+    static const char *const parts[] = {"decoder", "generator", "text_config"};
+    for (size_t i = 0; i < 3; i++) {
+        val v = cfg_get(c, parts[i]);
+        if (v.kind == VAL_CFG) return v.cfg;
+    }
+    return c;
+}
+bool generation_check(const cfg *c) {
+    val n = cfg_get(c, "max_new_tokens"), weight = cfg_get(c, "assistant_ensemble_weight");
+    bool number = n.kind == VAL_INT || n.kind == VAL_REAL || n.kind == VAL_BOOL;
+    if (given(n) && (!number || (n.kind == VAL_INT ? n.i <= 0 : n.kind == VAL_REAL ? n.d <= 0 : !n.b))) cfg_refuse(c, "max_new_tokens", "bad_value", "generation needs a number above 0");
+    if (given(cfg_get(c, "compile_config"))) cfg_refuse(c, "compile_config", "bad_value", "a model config cannot hold it");
+    if (given(weight) && !(weight.kind == VAL_REAL && weight.d > 0 && weight.d < 1)) cfg_refuse(c, "assistant_ensemble_weight", "bad_value", "a number between 0 and 1 is needed");
+    return session_ok(c->s);
+}
+static val generation_config(arena *a, const cfg *c) {
+    static const char *const extra_outputs[] = {"output_attentions", "output_hidden_states", "output_scores", "output_logits"};
+    val whole_dict = cfg_to_dict_in(c, a), decoder = cfg_to_dict_in(decoder_config(c), a), out = {.kind = VAL_DICT};
+    for (size_t i = 0; i < sizeof generation_keys / sizeof *generation_keys; i++) {
+        val v = dict_get(whole_dict, generation_keys[i]);
+        if (!given(v)) v = dict_get(decoder, generation_keys[i]);
+        if (given(v)) out = dict_with(a, out, generation_keys[i], v);
+    }
+    for (size_t i = 0; i < 4 && !val_true(dict_get(out, "return_dict_in_generate")); i++)
+        if (val_true(dict_get(out, extra_outputs[i]))) out = dict_with(a, out, "return_dict_in_generate", val_bool(true));
+    out = dict_with(a, out, "_from_model_config", val_bool(true));
+    return dict_with(a, out, "transformers_version", val_text("5.23.0"));
+}
+
+/* ---- all of it ---- */
+
+static val text_or_null(const char *s) { return s ? val_text(s) : val_null(); }
+
+val facts_of(arena *a, const node *root) {
+    const model_class *row = root->model;
+    const tensor_node *first = tree_first_float(root);
+    bool generates = FACT(row, can_generate) == YES;
+    attn_support support = model_support(root);
+    const char *prefix = FACT(row, base_model_prefix), *input = FACT(row, main_input_name);
+    const member all[] = {
+        {"num_parameters", val_int((int64_t)tree_params(root, false))},
+        {"num_trainable", val_int((int64_t)tree_params(root, true))},
+        {"dtype", first ? val_text(tare_dtype_torch((tare_dtype)first->dtype)) : val_null()},
+        {"base_model_prefix", val_text(prefix ? prefix : "")},
+        {"main_input_name", val_text(input ? input : "input_ids")},
+        {"can_generate", val_bool(generates)},
+        {"loss_type", loss_type(row->name)},
+        {"attn", text_or_null(root->config->attn_chosen)},
+        {"experts", text_or_null(root->config->experts_chosen)},
+        {"supports_sdpa", val_bool(support.sdpa)},
+        {"supports_flash", val_bool(support.flash)},
+        {"supports_flex", val_bool(support.flex)},
+        {"supports_gradient_checkpointing", val_bool(FACT(row, supports_gradient_checkpointing) == YES)},
+        {"no_split", name_set(a, root, no_split, false)},
+        {"keep_fp32", name_set(a, root, keep_fp32, false)},
+        {"keep_fp32_strict", name_set(a, root, keep_fp32_strict, false)},
+        {"skip_keys_device", name_set(a, root, skip_keys, false)},
+        {"ignore_unexpected", name_set(a, root, ignore_unexpected, false)},
+        {"ignore_missing", name_set(a, root, ignore_missing, false)},
+        {"ignore_save", name_set(a, root, ignore_save, true)},
+        {"tied", tied_keys(a, root)},
+        {"tp_plan", tp_plan(a, root)},
+        {"pp_plan", keys_of(a, pp_plan(a, root))},
+        {"generation_config", generates ? generation_config(a, root->config) : (val){0}},
+    };
+    uint32_t n = sizeof all / sizeof *all - !generates;
+    member *m = arena_array(a, n, sizeof *m);
+    memcpy(m, all, n * sizeof *m);
+    return (val){.kind = VAL_DICT, .n = n, .members = m};
+}

@@ -1,0 +1,49 @@
+/* The builder's inside, for blocks and the library: definitions see def.h only. */
+#ifndef TARE_BUILD_MOD_H
+#define TARE_BUILD_MOD_H
+#include "../config/cfg.h"
+#include "../core/host.h"
+#include "../core/node.h"
+#include "def.h"
+
+enum { MOST_MODULES = 1 << 20 };
+
+typedef struct model_entry { /* PreTrainedModels, in the order of their post_init */
+    node *m;
+    struct model_entry *next;
+} model_entry;
+typedef struct builder {
+    session *s;
+    const family *family;   /* whose classes are looked up */
+    const host *host;
+    int dtype;              /* torch's default dtype here and now */
+    uint64_t modules;       /* repeated layers counted as often as they occur */
+    node *root;
+    bool tied, shares;      /* some slot holds another's tensor; some module has two names */
+    model_entry *models, *last_model;
+    tensor_node spare;      /* what tensor verbs return after an error */
+} builder;
+
+/* Builds class `row` of family f from config c. NULL after an error. */
+node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype);
+int dtype_number(const char *torch_name); /* a tare_dtype, or -1 */
+/* A class attribute with inheritance: own, then the group's. */
+#define FACT(row, field) ((row)->own.field ? (row)->own.field : (row)->like ? (row)->like->field : 0)
+
+bool mod_ok(const mod *m); /* false after an error: do nothing */
+void mod_mark(mod *m, int kind);
+const char *mod_class(const mod *m);
+void mod_rename_class(mod *m, const char *cls);
+char *mod_printf(mod *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+tensor *mod_take_param(mod *m, const char *name); /* unlinks it; NULL when there is none */
+int tensor_rank(const tensor *t);
+int64_t tensor_size(const tensor *t, int axis);
+const char *mod_path(const mod *m);  /* in the arena */
+
+/* One module without a config, for tests of layers. */
+mod *mod_scratch(void);
+char *mod_scratch_print(mod *m);     /* print() of the root, class "Root"; caller frees */
+char *mod_scratch_tree(mod *m);
+const char *mod_scratch_error(const mod *m);
+void mod_scratch_free(mod *m);
+#endif

@@ -1,0 +1,61 @@
+/* One model: attention settled, modules made, ties resolved. */
+#include "attn.h"
+#include "facts.h"
+#include "builder.h"
+#include <stdio.h>
+#include <string.h>
+
+static attn_support support_of(const mod *m, const cfg *c) {
+    const model_class *row = m->model;
+    attn_support s = {.class_name = row->name, .sdpa = FACT(row, supports_sdpa) == YES, .flash = FACT(row, supports_flash_attn) == YES,
+                      .flex = FACT(row, supports_flex_attn) == YES, .experts = FACT(row, uses_experts_implementation) == YES,
+                      .compatible_flash = FACT(row, compatible_flash_implementations)};
+    val dtype = cfg_get(c, "dtype"), dropped = cfg_get(c, "attention_dropout");
+    if (dtype.kind == VAL_TEXT && dtype_number(dtype.s) >= 0) s.dtype = (tare_dtype)dtype_number(dtype.s), s.has_dtype = true;
+    s.dropout = (dropped.kind == VAL_REAL && dropped.d > 0) || (dropped.kind == VAL_INT && dropped.i > 0);
+    return s;
+}
+attn_support model_support(const mod *m) { return support_of(m, m->config); }
+
+/* A request is text or null; whatever else a config holds there is refused. */
+static bool requested(mod *m, val v, const char *key, const char *chosen, const char **out) {
+    *out = chosen ? chosen : v.kind == VAL_TEXT ? v.s : NULL;
+    if (chosen || v.kind == VAL_TEXT || v.kind == VAL_NULL) return true;
+    const char *path = arena_printf(m->b->s->a, "%s.%s", m->config->path, key);
+    error_set(&m->b->s->err, TARE_BAD, "bad_type", path, "%s has to be the name of an implementation, or null", path);
+    return false;
+}
+void settle_attention(mod *m) {
+    cfg *c = (cfg *)m->config; /* the reference writes its choice into the config object, for inner models to read */
+    session *s = m->b->s;
+    attn_support support = support_of(m, c);
+    const char *asked, *chosen, *code = "unsupported_attention";
+    char why[ATTN_WHY] = "";
+    tare_status status = TARE_NO;
+    if (!requested(m, c->attn, "attn_implementation", c->attn_chosen, &asked)) return;
+    if (!attn_settle(&support, m->b->host, asked, &chosen, why, sizeof why, &status, &code)) {
+        error_set(&s->err, status, code, mod_path(m), "%s", why);
+        return;
+    }
+    c->attn_chosen = chosen == asked || !chosen ? chosen : arena_text(s->a, chosen, strlen(chosen));
+    if (!requested(m, c->experts, "experts_implementation", c->experts_chosen, &asked)) return;
+    if (!experts_settle(&support, asked, &chosen, why, sizeof why)) {
+        error_set(&s->err, TARE_NO, "unsupported_experts", mod_path(m), "%s", why);
+        return;
+    }
+    c->experts_chosen = chosen;
+    if (FACT(m->model, can_generate) == YES) generation_check(c);
+}
+
+
+node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype) {
+    builder *b = arena_new(s->a, builder);
+    *b = (builder){.s = s, .family = f, .host = h, .dtype = dtype, .modules = 1};
+    mod *root = builder_mod(b, NULL, "", row->name);
+    b->root = root;
+    begin(root, c);
+    if (session_ok(s)) row->build(root, c);
+    done(root);
+    if (session_ok(s)) settle_ties(b);
+    return session_ok(s) ? root : NULL;
+}

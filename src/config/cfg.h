@@ -1,0 +1,65 @@
+/* The effective config: what the reference's config object holds after it was made from a config.json.
+ * Fields first (typed, with defaults), then what rules derive, then the leftover keys of the file. */
+#ifndef TARE_CONFIG_CFG_H
+#define TARE_CONFIG_CFG_H
+#include "cls.h"
+
+typedef struct session { /* one public call: its memory and its first error */
+    arena *a;
+    tare_error err;
+} session;
+#define session_ok(s) ((s)->err.status == TARE_OK)
+
+typedef struct cfg_entry {
+    const char *key;
+    uint32_t hash;
+    uint8_t origin;      /* tare_origin */
+    bool known, read;    /* a field or set by a rule; read by a definition */
+    val v;
+    const char *detail;
+} cfg_entry;
+typedef struct cfg_left { /* a key of the file that is no field */
+    const char *key;
+    val v;
+    uint8_t origin;
+    bool taken;
+} cfg_left;
+typedef struct cfg {
+    session *s;
+    const cclass *k;
+    const char *path;    /* "$", "$.text_config" */
+    const char *part;    /* the parent's key for this config, NULL at the top */
+    cfg_entry *entries;
+    uint32_t n, cap;
+    cfg_left *left;
+    uint32_t left_n;
+    val attn, experts;   /* requested implementations: text, null, or whatever the file says */
+    const char *attn_chosen, *experts_chosen; /* once a model was built */
+    val output_attentions, name_or_path;
+    bool done;           /* post_init is over */
+} cfg;
+
+/* Makes the config of class k from a dict of the file; `over` holds the keys that the user set, for the origin. NULL after an error. */
+cfg *cfg_make(session *s, const cclass *k, val dict, val over, const char *path, const char *part);
+/* From a top-level dict: model_type decides, or architectures where it is missing. */
+cfg *cfg_load(session *s, val dict, val over);
+
+val cfg_get(const cfg *c, const char *key);      /* getattr without noting the read; absent when there is none */
+void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *detail); /* setattr, as a rule or a leftover does it */
+cfg_entry *cfg_entry_of(const cfg *c, const char *key); /* the stored entry, aliases resolved; NULL */
+void cfg_refuse(const cfg *c, const char *key, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void cfg_attn(cfg *c, val v);                    /* config._attn_implementation = v */
+void cfg_experts(cfg *c, val v);
+void cfg_dtype(cfg *c, const char *torch_name);  /* _from_config: this config and its parts */
+val cfg_to_dict(const cfg *c);                   /* to_dict() */
+val cfg_to_dict_in(const cfg *c, arena *a);      /* the same, made in another arena: the config is only read */
+const cfg *cfg_text_config(const cfg *c);        /* get_text_config(); NULL with an error when ambiguous */
+const char *dtype_canonical(const char *name);   /* "half" -> "float16"; NULL: torch has no such dtype */
+
+/* pieces of post_init */
+void rope_convert(cfg *c);                       /* convert_rope_params_to_dict() */
+void rope_standardize(cfg *c);
+void rope_validate(const cfg *c);
+void labels_settle(cfg *c);
+void labels_count(cfg *c, val n, tare_origin origin); /* config.num_labels = n */
+#endif

@@ -1,0 +1,192 @@
+#include "json.h"
+#include "../core/num.h"
+#include <json-c/json.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- reading ---- */
+
+typedef struct reader {
+    arena *a;
+    const char *what;
+    tare_error *err;
+} reader;
+
+static val read_value(reader *r, struct json_object *o);
+
+static val read_int(reader *r, struct json_object *o) {
+    uint64_t u = json_object_get_uint64(o);
+    int64_t i = json_object_get_int64(o);
+    /* json-c saturates: both ends may stand for numbers that do not fit */
+    if ((i == INT64_MAX && u >= (uint64_t)INT64_MAX) || i == INT64_MIN)
+        error_set(r->err, TARE_BAD, "bad_value", r->what, "%s holds an integer beyond 64 bits, which cannot be kept exactly", r->what);
+    return val_int(i);
+}
+static val read_list(reader *r, struct json_object *o) {
+    size_t n = json_object_array_length(o);
+    val *items = arena_array(r->a, n, sizeof *items);
+    for (size_t i = 0; i < n; i++) items[i] = read_value(r, json_object_array_get_idx(o, i));
+    return (val){.kind = VAL_LIST, .n = (uint32_t)n, .items = items};
+}
+static val read_dict(reader *r, struct json_object *o) {
+    size_t n = (size_t)json_object_object_length(o), i = 0;
+    member *m = arena_array(r->a, n, sizeof *m);
+    json_object_object_foreach(o, key, value) {
+        m[i].key = arena_text(r->a, key, strlen(key));
+        m[i++].v = read_value(r, value);
+    }
+    return (val){.kind = VAL_DICT, .n = (uint32_t)n, .members = m};
+}
+static val read_value(reader *r, struct json_object *o) {
+    switch (json_object_get_type(o)) {
+    case json_type_boolean: return val_bool(json_object_get_boolean(o));
+    case json_type_int: return read_int(r, o);
+    case json_type_double: return val_real(json_object_get_double(o));
+    case json_type_string: {
+        size_t n = (size_t)json_object_get_string_len(o);
+        return (val){.kind = VAL_TEXT, .n = (uint32_t)n, .s = arena_text(r->a, json_object_get_string(o), n)};
+    }
+    case json_type_array: return read_list(r, o);
+    case json_type_object: return read_dict(r, o);
+    default: return val_null();
+    }
+}
+
+static void say_where(tare_error *err, const char *what, const char *text, size_t n, size_t at, const char *why) {
+    size_t line = 1, column = 1;
+    for (size_t i = 0; i < at && i < n; i++) {
+        column++;
+        if (text[i] == '\n') line++, column = 1;
+    }
+    error_set(err, TARE_BAD, "bad_json", what, "%s is not valid JSON: %s at line %zu, column %zu", what, why, line, column);
+}
+static const char *reason(enum json_tokener_error e) {
+    switch (e) {
+    case json_tokener_error_depth: return "it is nested deeper than 128 levels";
+    case json_tokener_error_parse_utf8_string: return "invalid UTF-8";
+    case json_tokener_error_parse_eof:
+    case json_tokener_continue: return "it ends too early";
+    case json_tokener_error_size: return "it is too large";
+    default: return json_tokener_error_desc(e);
+    }
+}
+
+static bool is_blank(const char *text, size_t n) {
+    while (n && strchr(" \t\r\n", *text) && *text) text++, n--;
+    return n == 0;
+}
+
+/* What json-c lets through even in its strict mode and Python does not: 'quotes', raw control characters in strings, "1.". */
+static const char *too_lenient(const char *text, size_t n, size_t *at) {
+    bool inside = false;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        *at = i;
+        if (inside && c == '\\') i++;
+        else if (c == '"') inside = !inside;
+        else if (inside && c < 0x20) return "a raw control character in a string";
+        else if (!inside && c == '\'') return "a single quote";
+        else if (!inside && c == '.' && (i + 1 == n || text[i + 1] < '0' || text[i + 1] > '9')) return "a number that ends in a point";
+    }
+    return NULL;
+}
+
+bool json_read(arena *a, const char *text, size_t n, const char *what, val *out, tare_error *err) {
+    if (n > JSON_LARGEST) return error_set(err, TARE_BAD, "too_large", what, "%s has %zu bytes; a config of more than 64 MiB is refused", what, n), false;
+    if (is_blank(text, n)) return error_set(err, TARE_BAD, "bad_json", what, "%s is empty", what), false;
+    size_t lenient;
+    const char *slip = too_lenient(text, n, &lenient);
+    if (slip) return say_where(err, what, text, n, lenient, slip), false;
+    struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH);
+    if (!t) arena_exhausted(a);
+    json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    struct json_object *o = json_tokener_parse_ex(t, text, (int)n);
+    if (json_tokener_get_error(t) == json_tokener_continue) o = json_tokener_parse_ex(t, "", 1); /* the zero byte ends a bare number */
+    enum json_tokener_error e = json_tokener_get_error(t);
+    size_t at = json_tokener_get_parse_end(t);
+    json_tokener_free(t);
+    if (e != json_tokener_success) {
+        json_object_put(o);
+        return say_where(err, what, text, n, at, reason(e)), false;
+    }
+    /* The arena unwinds when memory runs out: give json-c's tree back first. */
+    jmp_buf *outer = a->unwind, here;
+    a->unwind = &here;
+    if (setjmp(here)) {
+        json_object_put(o);
+        a->unwind = outer;
+        arena_exhausted(a);
+    }
+    reader r = {a, what, err};
+    *out = read_value(&r, o);
+    a->unwind = outer;
+    json_object_put(o);
+    return err->status == TARE_OK;
+}
+
+/* ---- writing ---- */
+
+void json_quote(sink *s, const char *text, size_t n) {
+    sink_char(s, '"');
+    for (size_t i = 0, from = 0; i <= n; i++) {
+        unsigned char c = i < n ? (unsigned char)text[i] : 0;
+        if (i < n && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
+        sink_put(s, text + from, i - from);
+        from = i + 1;
+        if (i == n) break;
+        const char *known = strchr("\"\"\\\\\nn\tt\rr\bb\ff", c), hex[] = "0123456789abcdef";
+        char code[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+        if (c && known) sink_char(s, '\\'), sink_char(s, known[1]);
+        else sink_put(s, code, 6);
+    }
+    sink_char(s, '"');
+}
+
+static void newline(sink *s, int indent, int depth) {
+    if (indent < 0) return;
+    sink_char(s, '\n');
+    sink_spaces(s, (size_t)(indent * depth));
+}
+static void write_value(sink *s, val v, int indent, int depth) {
+    char text[NUM_TEXT];
+    switch (v.kind) {
+    case VAL_BOOL: sink_text(s, v.b ? "true" : "false"); return;
+    case VAL_INT: sink_int(s, v.i); return;
+    case VAL_REAL: sink_put(s, text, num_float(text, v.d)); return;
+    case VAL_TEXT: json_quote(s, v.s, v.n); return;
+    case VAL_LIST:
+    case VAL_DICT:
+        sink_char(s, v.kind == VAL_LIST ? '[' : '{');
+        for (uint32_t i = 0; i < v.n; i++) {
+            if (i) sink_text(s, indent < 0 ? ", " : ",");
+            newline(s, indent, depth + 1);
+            if (v.kind == VAL_DICT) json_quote(s, v.members[i].key, strlen(v.members[i].key)), sink_text(s, ": ");
+            write_value(s, v.kind == VAL_LIST ? v.items[i] : v.members[i].v, indent, depth + 1);
+        }
+        if (v.n) newline(s, indent, depth);
+        sink_char(s, v.kind == VAL_LIST ? ']' : '}');
+        return;
+    default: sink_text(s, "null");
+    }
+}
+void json_write(sink *s, val v, int indent) { write_value(s, v, indent, 0); }
+
+typedef struct cut { char *data; size_t n, most; bool more; } cut;
+static bool cut_take(void *to, const char *data, size_t n) {
+    cut *c = to;
+    if (n > c->most - c->n) n = c->most - c->n, c->more = true;
+    memcpy(c->data + c->n, data, n);
+    c->n += n;
+    return !c->more;
+}
+const char *json_short(arena *a, val v, size_t most) {
+    cut c = {.data = arena_alloc(a, most + 4), .most = most};
+    sink s;
+    sink_open(&s, cut_take, &c);
+    json_write(&s, v, -1);
+    sink_flush(&s);
+    while (c.more && c.n && ((unsigned char)c.data[c.n - 1] & 0xc0) == 0x80) c.n--; /* not in the middle of a character */
+    if (c.more && c.n && (unsigned char)c.data[c.n - 1] >= 0xc0) c.n--;
+    if (c.more) memcpy(c.data + c.n, "...", 4);
+    return c.data;
+}

@@ -1,0 +1,75 @@
+/* id2label, label2id, num_labels: one of them given, the others follow. */
+#include "cfg.h"
+#include "json.h"
+#include "rules_impl.h"
+#include "../core/num.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_LABELS = 1000000 };
+
+void labels_count(cfg *c, val n, tare_origin origin) {
+    session *s = c->s;
+    const char *path = arena_printf(s->a, "%s.num_labels", c->path);
+    val now = cfg_get(c, "id2label");
+    if (now.kind == VAL_DICT && val_equal(val_int(now.n), n)) return;
+    if (n.kind == VAL_BOOL) n = val_int(n.b);
+    if (n.kind != VAL_INT) {
+        error_set(&s->err, TARE_BAD, "bad_type", path, "%s is %s (%s): a number of labels is an int", path, json_short(s->a, n, 60), val_type(n));
+        return;
+    }
+    if (n.i > MOST_LABELS) {
+        error_set(&s->err, TARE_BAD, "too_large", path, "%s is %lld: at most a million labels are built", path, (long long)n.i);
+        return;
+    }
+    uint32_t count = n.i < 0 ? 0 : (uint32_t)n.i;
+    member *ids = arena_array(s->a, count, sizeof *ids), *labels = arena_array(s->a, count, sizeof *labels);
+    for (uint32_t i = 0; i < count; i++) {
+        char *label = arena_alloc(s->a, 24);
+        memcpy(label, "LABEL_", 6);
+        num_int(label + 6, i);
+        ids[i] = (member){label + 6, val_text(label)};
+        labels[i] = (member){label, val_int(i)};
+    }
+    cfg_set(c, "id2label", (val){.kind = VAL_DICT, .n = count, .members = ids}, origin, "num_labels");
+    cfg_set(c, "label2id", (val){.kind = VAL_DICT, .n = count, .members = labels}, origin, "num_labels");
+}
+
+static bool plain_int(const char *key) {
+    const char *p = key + (*key == '-');
+    if (!*p || (*p == '0' && p[1])) return false;
+    for (; *p; p++)
+        if (*p < '0' || *p > '9') return false;
+    return strcmp(key, "-0") && strlen(key) < 19;
+}
+/* Keys become ints in the reference: " 07" is 7 and may meet another 7. Only unusual keys cost anything. */
+static val int_keys(cfg *c, val labels) {
+    bool plain = true;
+    for (uint32_t i = 0; i < labels.n && plain; i++) plain = plain_int(labels.members[i].key);
+    if (plain) return labels;
+    val out = {.kind = VAL_DICT};
+    for (uint32_t i = 0; i < labels.n; i++) {
+        char *end, *text = arena_alloc(c->s->a, NUM_TEXT);
+        errno = 0;
+        long long k = strtoll(labels.members[i].key, &end, 10);
+        end += strspn(end, " \t\n\r\f\v");
+        if (end == labels.members[i].key || *end || errno) {
+            cfg_refuse(c, "id2label", "bad_value", "the key \"%.60s\" is not an int", labels.members[i].key);
+            return labels;
+        }
+        num_int(text, k);
+        out = dict_with(c->s->a, out, text, labels.members[i].v);
+    }
+    return out;
+}
+void labels_settle(cfg *c) {
+    cfg_entry *e = cfg_entry_of(c, "id2label");
+    val n = left_get(c, "num_labels");
+    if (!e || e->v.kind == VAL_NULL) {
+        labels_count(c, n.kind == VAL_ABSENT ? val_int(2) : n, n.kind == VAL_ABSENT ? TARE_FROM_DEFAULT : TARE_FROM_FILE);
+        return;
+    }
+    if (e->v.kind != VAL_DICT) cfg_refuse(c, "id2label", "bad_type", "an object from ids to labels is needed");
+    else e->v = int_keys(c, e->v);
+}

@@ -1,0 +1,257 @@
+/* The life of a config object: fields, own __post_init__, the common part, leftover keys, validation. */
+#include "cfg.h"
+#include "json.h"
+#include "rules_impl.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+val left_get(const cfg *c, const char *key) {
+    for (uint32_t i = 0; i < c->left_n; i++)
+        if (!c->left[i].taken && !strcmp(c->left[i].key, key)) return c->left[i].v;
+    return (val){0};
+}
+val left_take(cfg *c, const char *key) {
+    for (uint32_t i = 0; i < c->left_n; i++)
+        if (!c->left[i].taken && !strcmp(c->left[i].key, key)) return c->left[i].taken = true, c->left[i].v;
+    return (val){0};
+}
+
+/* ---- parts ---- */
+
+static const cclass *part_class(cfg *c, const cpart *p, val dict) {
+    session *s = c->s;
+    if (p->config) return class_by_name(p->config, &s->err);
+    val type = dict_get(dict, "model_type");
+    const char *path = arena_printf(s->a, "%s.%s.model_type", c->path, p->key), *name = type.kind == VAL_TEXT ? type.s : p->model_type;
+    if (type.kind != VAL_ABSENT && type.kind != VAL_TEXT)
+        return error_set(&s->err, TARE_BAD, "bad_type", path, "%s is %s: a model type is a string", path, json_short(s->a, type, 60)), NULL;
+    if (!name) return error_set(&s->err, TARE_BAD, "missing_key", path, "%s is missing: it says which config this part is", path), NULL;
+    const cclass *k = class_by_type(name, &s->err);
+    char near[160];
+    near_types(name, near, sizeof near);
+    if (!k) error_set(&s->err, TARE_UNKNOWN, "unknown_model_type", path, "%s is \"%s\", an unknown model type%s%s", path, name, *near ? "\nknown names near it: " : "", near);
+    return k;
+}
+static void make_part(cfg *c, const cpart *p, val over) {
+    cfg_entry *e = cfg_entry_of(c, p->key);
+    val v = e ? e->v : val_null();
+    tare_origin origin = e ? (tare_origin)e->origin : TARE_FROM_DEFAULT;
+    if (v.kind == VAL_NULL && p->optional) return;
+    if (v.kind != VAL_DICT && v.kind != VAL_NULL) {
+        cfg_refuse(c, p->key, "bad_type", "a part of the config is an object, or null for its defaults");
+        return;
+    }
+    const cclass *k = part_class(c, p, v);
+    if (!k) {
+        if (session_ok(c->s)) cfg_refuse(c, p->key, "unknown_model_type", "this part's config class is not known");
+        return;
+    }
+    val dict = v.kind == VAL_DICT ? v : p->init.kind == VAL_DICT ? p->init : (val){.kind = VAL_DICT};
+    cfg *sub = cfg_make(c->s, k, dict, dict_get(over, p->key), arena_printf(c->s->a, "%s.%s", c->path, p->key), p->key);
+    if (sub) cfg_set(c, p->key, (val){.kind = VAL_CFG, .cfg = sub}, origin, NULL);
+}
+
+/* ---- dtype ---- */
+
+const char *dtype_canonical(const char *name) {
+    static const char *const names[][2] = {
+        {"float32", 0}, {"float16", 0}, {"bfloat16", 0}, {"float64", 0}, {"float", "float32"}, {"half", "float16"}, {"double", "float64"},
+        {"int8", 0}, {"int16", 0}, {"int32", 0}, {"int64", 0}, {"uint8", 0}, {"uint16", 0}, {"uint32", 0}, {"uint64", 0}, {"bool", 0},
+        {"short", "int16"}, {"int", "int32"}, {"long", "int64"}, {"complex64", 0}, {"complex128", 0}, {"complex32", 0}, {"cfloat", "complex64"},
+        {"cdouble", "complex128"}, {"chalf", "complex32"}, {"float8_e4m3fn", 0}, {"float8_e5m2", 0}, {"float8_e4m3fnuz", 0}, {"float8_e5m2fnuz", 0}, {"float8_e8m0fnu", 0},
+        {"float4_e2m1fn_x2", 0}, {"quint8", 0}, {"qint8", 0}, {"qint32", 0},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(names[i][0], name)) return names[i][1] ? names[i][1] : names[i][0];
+    return NULL;
+}
+static void settle_dtype(cfg *c) {
+    val legacy = left_take(c, "torch_dtype"), now = cfg_get(c, "dtype");
+    if (legacy.kind != VAL_ABSENT && legacy.kind != VAL_NULL && now.kind == VAL_NULL) cfg_set(c, "dtype", legacy, TARE_FROM_LEGACY, "torch_dtype");
+    now = cfg_get(c, "dtype");
+    if (now.kind == VAL_NULL) return;
+    const char *name = now.kind == VAL_TEXT ? dtype_canonical(now.s) : NULL;
+    if (!name) {
+        cfg_refuse(c, "dtype", "bad_value", "it is not the name of a torch dtype (float32, float16, bfloat16, float64, ...)");
+        return;
+    }
+    cfg_entry_of(c, "dtype")->v = val_text(name);
+}
+
+/* ---- the common part ---- */
+
+static void drop_generation_keys(cfg *c) {
+    static const char *const keys[] = {
+        "max_length", "min_length", "do_sample", "use_cache", "early_stopping", "num_beams", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty",
+        "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "output_scores", "return_dict_in_generate",
+        "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens",
+        "epsilon_cutoff", "eta_cutoff", "encoder_repetition_penalty", "num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold",
+        "assistant_lookbehind", "target_lookbehind", "num_beam_groups", "diversity_penalty",
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) left_take(c, keys[i]);
+}
+static val or_null(val v) { return v.kind == VAL_ABSENT ? val_null() : v; }
+
+static void take_reserved(cfg *c) {
+    drop_generation_keys(c);
+    val name = left_take(c, "name_or_path");
+    c->name_or_path = name.kind == VAL_ABSENT ? val_text("") : name;
+    left_take(c, "_commit_hash");
+    val attentions = left_take(c, "output_attentions");
+    c->output_attentions = attentions.kind == VAL_ABSENT ? val_bool(false) : attentions;
+    cfg_attn(c, or_null(left_take(c, "attn_implementation")));
+    cfg_experts(c, or_null(left_take(c, "experts_implementation")));
+    val layers = left_take(c, "per_layer_config");
+    if (layers.kind != VAL_ABSENT && layers.kind != VAL_NULL)
+        cfg_refuse(c, NULL, "not_available", "per_layer_config (layers with configs of their own) is not built by this release");
+    left_take(c, "_attn_implementation_internal");
+    left_take(c, "_experts_implementation_internal");
+}
+static void apply_leftovers(cfg *c) {
+    for (uint32_t i = 0; i < c->left_n; i++)
+        if (!c->left[i].taken) cfg_set(c, c->left[i].key, c->left[i].v, (tare_origin)c->left[i].origin, NULL);
+}
+static void rename_layer_types(cfg *c, const char *key) {
+    static const char *const names[][2] = {{"mamba", "linear_attention"}, {"attention", "full_attention"},
+                                           {"deepseek_sparse_attention", "indexed_attention"}, {"qwen_sparse_attention", "indexed_attention"}};
+    cfg_entry *e = cfg_entry_of(c, key);
+    if (!e || e->v.kind != VAL_LIST || !e->v.n) return;
+    val *items = arena_array(c->s->a, e->v.n, sizeof *items);
+    for (uint32_t i = 0; i < e->v.n; i++) {
+        items[i] = e->v.items[i];
+        for (size_t j = 0; j < 4; j++)
+            if (val_equal(items[i], val_text(names[j][0]))) items[i] = val_text(names[j][1]);
+    }
+    e->v.items = items;
+}
+static void common_post_init(cfg *c, val over) {
+    for (size_t i = 0; i < c->k->part_count && session_ok(c->s); i++) make_part(c, &c->k->parts[i], over);
+    settle_dtype(c);
+    labels_settle(c);
+    if (val_equal(cfg_get(c, "problem_type"), val_text("single_label_classification")) && val_equal(cfg_get(c, "num_labels"), val_int(1)))
+        cfg_refuse(c, "problem_type", "bad_value", "it needs at least two labels, and this config has one");
+    if (!session_ok(c->s)) return;
+    if (cfg_get(c, "rope_parameters").kind != VAL_ABSENT || (val_true(left_get(c, "rope_scaling")) && val_true(left_get(c, "rope_theta")))) {
+        if (c->k->rules && c->k->rules->convert_rope) c->k->rules->convert_rope(c);
+        else rope_convert(c);
+    }
+    take_reserved(c);
+    apply_leftovers(c);
+    rename_layer_types(c, "layer_types");
+    rename_layer_types(c, "mtp_layer_types");
+    c->done = true;
+}
+
+/* ---- validation ---- */
+
+static void validate_architecture(const cfg *c) {
+    val head = cfg_get(c, "head_dim"), heads = cfg_get(c, "num_heads"), all = cfg_get(c, "embed_dim");
+    if (head.kind == VAL_ABSENT || heads.kind == VAL_ABSENT || all.kind == VAL_ABSENT) return;
+    if (head.kind == VAL_INT && heads.kind == VAL_INT && all.kind == VAL_INT && head.i * heads.i == all.i) return;
+    cfg_refuse(c, "embed_dim", "bad_value", "it is not num_heads times head_dim");
+}
+static bool one_of(val v, const char *const *names) {
+    for (; *names; names++)
+        if (val_equal(v, val_text(*names))) return true;
+    return false;
+}
+static bool validate_layer_list(const cfg *c, const char *key, const char *const *names) {
+    val layers = cfg_get(c, key), n = cfg_get(c, "num_hidden_layers");
+    if (layers.kind == VAL_ABSENT || layers.kind == VAL_NULL || n.kind == VAL_ABSENT) return false;
+    if (layers.kind != VAL_LIST) return cfg_refuse(c, key, "bad_type", "a list of layer types is needed"), false;
+    for (uint32_t i = 0; i < layers.n; i++)
+        if (!one_of(layers.items[i], names)) {
+            cfg_refuse(c, key, "bad_value", "item %u is not a known layer type (%s, %s, ...)", i, names[0], names[1]);
+            return false;
+        }
+    if (n.kind != VAL_NULL && !val_equal(n, val_int(layers.n)))
+        cfg_refuse(c, key, "bad_value", "it has %u items, and num_hidden_layers is %s", layers.n, json_short(c->s->a, n, 40));
+    return session_ok(c->s);
+}
+static void validate_layer_type(const cfg *c) {
+    static const char *const attention[] = {
+        "full_attention", "sliding_attention", "chunked_attention", "window_attention", "indexed_attention", "compressed_sparse_attention", "heavily_compressed_attention",
+        "minimax_m3_sparse", "conv", "moe", "hybrid", "hybrid_sliding", "reference_sliding_attention", "linear_attention", NULL};
+    static const char *const mlp[] = {"sparse", "dense", NULL};
+    if (validate_layer_list(c, "layer_types", attention)) validate_layer_list(c, "mlp_layer_types", mlp);
+}
+static void validate(const cfg *c) {
+    const config_class *r = c->k->rules;
+    if (r && r->validate_architecture) r->validate_architecture(c);
+    else validate_architecture(c);
+    if (r && r->validate_layer_type) r->validate_layer_type(c);
+    else validate_layer_type(c);
+    if (val_true(c->output_attentions) && c->attn.kind != VAL_NULL && !val_equal(c->attn, val_text("eager")))
+        cfg_refuse(c, "output_attentions", "bad_value", "it needs attn_implementation \"eager\", and the config asks for another");
+    rope_validate(c);
+}
+
+/* ---- making one ---- */
+
+static void set_fields(cfg *c, val dict, val over) {
+    for (size_t i = 0; i < c->k->field_count && session_ok(c->s); i++) {
+        const cfield *f = &c->k->fields[i];
+        val v = dict_get(dict, f->key);
+        tare_origin origin = v.kind == VAL_ABSENT ? TARE_FROM_DEFAULT : dict_get(over, f->key).kind != VAL_ABSENT ? TARE_FROM_OVERRIDE : TARE_FROM_FILE;
+        if (v.kind == VAL_ABSENT) v = f->preset;
+        if (v.kind == VAL_ABSENT) {
+            cfg_refuse(c, f->key, "missing_key", "%s has no default for it", c->k->name);
+            return;
+        }
+        if (origin == TARE_FROM_DEFAULT) { /* defaults fit their types, tuples too, which JSON cannot say */
+            val alias = dict_get(c->k->aliases, f->key);
+            const char *key = alias.kind == VAL_TEXT ? alias.s : f->key;
+            c->entries[c->n++] = (cfg_entry){.key = key, .hash = hash_text(key), .v = v, .origin = TARE_FROM_DEFAULT, .known = true};
+        } else cfg_set(c, f->key, v, origin, NULL);
+    }
+}
+static void gather_leftovers(cfg *c, val dict, val over) {
+    c->left = arena_array(c->s->a, dict.n, sizeof *c->left);
+    for (uint32_t i = 0; i < dict.n; i++) {
+        const char *key = dict.members[i].key;
+        if (!strcmp(key, "model_type") || class_field(c->k, key, hash_text(key))) continue;
+        c->left[c->left_n++] = (cfg_left){.key = key, .v = dict.members[i].v, .origin = dict_get(over, key).kind != VAL_ABSENT ? TARE_FROM_OVERRIDE : TARE_FROM_FILE};
+    }
+}
+cfg *cfg_make(session *s, const cclass *k, val dict, val over, const char *path, const char *part) {
+    if (!session_ok(s)) return NULL;
+    cfg *c = arena_new(s->a, cfg);
+    *c = (cfg){.s = s, .k = k, .path = path, .part = part, .attn = val_null(), .experts = val_null(), .name_or_path = val_text(""), .output_attentions = val_bool(false)};
+    c->cap = (uint32_t)k->field_count + dict.n + 16;
+    c->entries = arena_array(s->a, c->cap, sizeof *c->entries);
+    set_fields(c, dict, over);
+    gather_leftovers(c, dict, over);
+    if (session_ok(s) && k->rules && k->rules->post_init) k->rules->post_init(c);
+    if (session_ok(s)) common_post_init(c, over);
+    if (session_ok(s) && k->rules && k->rules->after_post_init) k->rules->after_post_init(c);
+    if (session_ok(s)) validate(c);
+    return session_ok(s) ? c : NULL;
+}
+
+/* ---- which class ---- */
+
+static const cclass *class_of_architectures(session *s, val dict) {
+    val names = dict_get(dict, "architectures");
+    const model_class *row = NULL;
+    if (names.kind == VAL_LIST && names.n && names.items[0].kind == VAL_TEXT && family_of_class(names.items[0].s, &row)) {
+        const char *config = row->own.config ? row->own.config : row->like ? row->like->config : NULL;
+        if (config) return class_by_name(config, &s->err);
+    }
+    if (session_ok(s))
+        error_set(&s->err, TARE_BAD, "missing_key", "$.model_type", "$.model_type is missing%s", names.kind == VAL_LIST ? ", and architectures names no known class: say which model this is with --set model_type=TYPE" : ": it says which model this config is of");
+    return NULL;
+}
+cfg *cfg_load(session *s, val dict, val over) {
+    if (dict.kind != VAL_DICT) return error_set(&s->err, TARE_BAD, "bad_type", "$", "a config is a JSON object, this is %s", json_short(s->a, dict, 60)), NULL;
+    val type = dict_get(dict, "model_type");
+    const cclass *k = NULL;
+    if (type.kind == VAL_ABSENT || type.kind == VAL_NULL) k = class_of_architectures(s, dict);
+    else if (type.kind != VAL_TEXT) error_set(&s->err, TARE_BAD, "bad_type", "$.model_type", "$.model_type is %s: a model type is a string", json_short(s->a, type, 60));
+    else if (!(k = class_by_type(type.s, &s->err)) && session_ok(s)) {
+        char near[160];
+        near_types(type.s, near, sizeof near);
+        error_set(&s->err, TARE_UNKNOWN, "unknown_model_type", "$.model_type", "unknown model type \"%.100s\"%s%s", type.s, *near ? "\nknown names near it: " : "", near);
+    }
+    return k ? cfg_make(s, k, dict, over, "$", NULL) : NULL;
+}

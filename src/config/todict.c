@@ -1,0 +1,99 @@
+/* The config as a plain dict again, and as rows that say where each value came from. */
+#include "cfg.h"
+#include "json.h"
+#include "rows.h"
+#include "../core/buf.h"
+#include <string.h>
+
+static bool hidden(const char *key) {
+    static const char *const keys[] = {"_is_quantized", "_auto_class", "_commit_hash", "_attn_implementation_internal", "_experts_implementation_internal", "_post_init_done",
+                                       "ignore_keys_at_rope_validation", "base_model_tp_plan", "base_model_pp_plan", "base_model_fsdp_plan", "distributed_config", "model_type",
+                                       "transformers_version", "kwargs"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!strcmp(keys[i], key)) return true;
+    return false;
+}
+val cfg_to_dict_in(const cfg *c, arena *a) {
+    session s = {.a = a};
+    cfg copy = *c; /* to_dict overrides of a class change the copy */
+    copy.s = &s;
+    copy.entries = arena_array(a, c->n + 4, sizeof *copy.entries);
+    copy.cap = c->n + 4;
+    memcpy(copy.entries, c->entries, c->n * sizeof *copy.entries);
+    if (c->k->rules && c->k->rules->to_dict) c->k->rules->to_dict(&copy);
+    member *m = arena_array(a, copy.n + 4, sizeof *m);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < copy.n; i++) {
+        val v = copy.entries[i].v;
+        if (hidden(copy.entries[i].key)) continue;
+        m[n++] = (member){copy.entries[i].key, v.kind == VAL_CFG ? dict_without(a, cfg_to_dict_in(v.cfg, a), "transformers_version") : v};
+    }
+    m[n++] = (member){"_name_or_path", c->name_or_path};
+    m[n++] = (member){"output_attentions", c->output_attentions};
+    if (*c->k->model_type) m[n++] = (member){"model_type", val_text(c->k->model_type)};
+    m[n++] = (member){"transformers_version", val_text("5.23.0")};
+    return (val){.kind = VAL_DICT, .n = n, .members = m};
+}
+
+val cfg_to_dict(const cfg *c) { return cfg_to_dict_in(c, c->s->a); }
+
+/* ---- rows ---- */
+
+typedef struct rows { arena *a; tare_config_row *row; size_t n, cap; } rows;
+static const char *json_text(arena *a, val v) {
+    buf b = {0};
+    sink s;
+    sink_open(&s, buf_take, &b);
+    json_write(&s, v, -1);
+    sink_flush(&s);
+    bool failed = s.failed;
+    char *text = failed ? NULL : arena_text(a, b.data, b.n);
+    buf_free(&b);
+    if (failed) arena_exhausted(a);
+    return text;
+}
+static const char *known_name(size_t i, void *to) {
+    const cclass *k = to;
+    if (i < k->field_count) return k->fields[i].key;
+    i -= k->field_count;
+    return k->aliases.kind == VAL_DICT && i < k->aliases.n ? k->aliases.members[i].key : NULL;
+}
+static void add_row(rows *r, const cfg *c, const cfg_entry *e) {
+    if (r->n == r->cap) {
+        size_t cap = r->cap ? r->cap * 2 : 64;
+        tare_config_row *bigger = arena_array(r->a, cap, sizeof *bigger);
+        if (r->n) memcpy(bigger, r->row, r->n * sizeof *bigger);
+        r->row = bigger;
+        r->cap = cap;
+    }
+    const char *prefix = c->path[1] ? c->path + 2 : "";
+    tare_config_row *row = &r->row[r->n++];
+    *row = (tare_config_row){.path = arena_printf(r->a, "%s%s%s", prefix, *prefix ? "." : "", e->key), .origin = (tare_origin)e->origin, .detail = e->detail, .known = e->known || e->read};
+    row->value = json_text(r->a, e->v);
+    if (row->known) return;
+    char near[160], *end;
+    near_names(e->key, known_name, (void *)c->k, near, sizeof near);
+    if ((end = strchr(near, ','))) *end = 0;
+    if (*near) row->near = arena_text(r->a, near, strlen(near));
+}
+static bool told(const cfg_entry *e) {
+    static const char *const quiet[] = {"transformers_version", "architectures", "auto_map", "quantization_config", "_name_or_path", "tokenizer_class", "torch_dtype"};
+    for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++)
+        if (!strcmp(quiet[i], e->key)) return true;
+    return false;
+}
+static void gather(rows *r, const cfg *c) {
+    for (uint32_t i = 0; i < c->n; i++) {
+        cfg_entry e = c->entries[i];
+        e.known |= told(&e); /* keys that describe the file, not the model */
+        if (e.v.kind != VAL_CFG) add_row(r, c, &e);
+    }
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->entries[i].v.kind == VAL_CFG) gather(r, c->entries[i].v.cfg);
+}
+size_t cfg_rows(const cfg *c, arena *a, const tare_config_row **out) {
+    rows r = {.a = a};
+    gather(&r, c);
+    *out = r.row;
+    return r.n;
+}

@@ -1,0 +1,86 @@
+#include "arena.h"
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arena_chunk {
+    arena_chunk *next;
+    size_t bytes;
+    max_align_t data[];
+};
+enum { FIRST_CHUNK = 32 << 10, LARGEST_STEP = 1 << 20 };
+
+static _Atomic long fail_in, allocations;
+
+void tarei_fail_after(long k) {
+    atomic_store(&fail_in, k);
+    atomic_store(&allocations, 0);
+}
+long tarei_allocations(void) { return atomic_load(&allocations); }
+
+static bool allowed(void) {
+    long k = atomic_load_explicit(&fail_in, memory_order_relaxed);
+    if (k == 0) return true; /* the common case costs one load */
+    atomic_fetch_add(&allocations, 1);
+    return atomic_fetch_sub(&fail_in, 1) > 1;
+}
+void *tarei_malloc(size_t bytes) { return allowed() ? malloc(bytes) : NULL; }
+void *tarei_realloc(void *old, size_t bytes) { return allowed() ? realloc(old, bytes) : NULL; }
+
+_Noreturn void arena_exhausted(arena *a) { longjmp(*a->unwind, 1); }
+
+static void grow(arena *a, size_t bytes) {
+    size_t want = a->used ? a->used : FIRST_CHUNK;
+    if (want > LARGEST_STEP) want = LARGEST_STEP;
+    if (want < bytes) want = bytes;
+    if (a->limit && a->used + want > a->limit) arena_exhausted(a);
+    arena_chunk *c = tarei_malloc(sizeof *c + want);
+    if (!c) arena_exhausted(a);
+    c->next = a->chunks;
+    c->bytes = want;
+    a->chunks = c;
+    a->used += want;
+    a->at = (char *)c->data;
+    a->end = a->at + want;
+}
+
+void *arena_alloc(arena *a, size_t bytes) {
+    if (bytes > SIZE_MAX / 2) arena_exhausted(a);
+    bytes = (bytes + 15) & ~(size_t)15;
+    if ((size_t)(a->end - a->at) < bytes) grow(a, bytes);
+    void *p = a->at;
+    a->at += bytes;
+    return memset(p, 0, bytes);
+}
+
+void *arena_array(arena *a, size_t n, size_t size) {
+    if (size && n > SIZE_MAX / size) arena_exhausted(a);
+    return arena_alloc(a, n * size);
+}
+
+char *arena_text(arena *a, const char *text, size_t n) {
+    char *p = arena_alloc(a, n + 1);
+    if (n) memcpy(p, text, n);
+    return p;
+}
+
+char *arena_printf(arena *a, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *p = arena_alloc(a, n < 0 ? 1 : (size_t)n + 1);
+    if (n > 0) vsnprintf(p, (size_t)n + 1, format, again);
+    va_end(again);
+    return p;
+}
+
+void arena_free(arena *a) {
+    for (arena_chunk *c = a->chunks, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
+    *a = (arena){0};
+}

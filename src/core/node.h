@@ -1,0 +1,70 @@
+/* The tree. The builder makes it, then it is read-only. A module does not know its name: the edge to it does, so that a
+ * body that many layers repeat exists once. An edge either names one child, or numbers a run of equal children. */
+#ifndef TARE_CORE_NODE_H
+#define TARE_CORE_NODE_H
+#include "../../include/tare.h"
+#include "arena.h"
+#include "family.h"
+
+typedef enum mod_kind { /* torch's class for isinstance(), whatever the subclass is called */
+    KIND_NONE, KIND_LINEAR, KIND_CONV, KIND_CONV_TRANSPOSE, KIND_EMBEDDING, KIND_LAYERNORM, KIND_BATCHNORM, KIND_GROUPNORM, KIND_RNN,
+    KIND_MHA, KIND_LIST, KIND_DICT, KIND_SEQUENTIAL, KIND_DROPOUT, KIND_PARAMETER_LIST, KIND_PARAMETER_DICT
+} mod_kind;
+
+typedef struct fill { /* how the constructor fills a tensor: def.h's `made` */
+    int op;
+    double a, b;
+    const void *rope;
+} fill;
+
+typedef struct tare_tensor_node {
+    const char *name;
+    struct tare_tensor_node *next;  /* of the same module and kind, in registration order */
+    struct tare_tensor_node *same;  /* tied: this slot holds that tensor; NULL: its own */
+    const char *owner;              /* of a tensor that several slots hold: the first path in walk order */
+    struct tare_tensor_node *first; /* and the slot there */
+    const int64_t *shape;
+    int64_t elements;
+    fill how;
+    uint8_t kind, dtype;            /* TARE_PARAM or TARE_BUFFER; tare_dtype */
+    int8_t rank;
+    bool frozen, persistent, gone;  /* gone: replaced by a parametrisation */
+    bool several;                   /* other slots hold it too */
+} tensor_node;
+
+typedef struct edge {
+    const char *name;               /* NULL: a run of numbered children */
+    int64_t first, count;           /* of a run */
+    struct tare_mod *to;
+    struct edge *next;
+} edge;
+
+/* The order in which a constructor did things, for initialisation: bodies that are repeated replay theirs. */
+typedef struct step {
+    enum step_kind { STEP_TENSOR, STEP_CHILD, STEP_POST_INIT } what;
+    void *of;                       /* tensor_node, edge, or module */
+    struct step *next;
+} step;
+
+typedef struct tare_mod {
+    const char *cls, *extra;        /* extra_repr, NULL when empty */
+    edge *children, *last_child;
+    tensor_node *params, *last_param, *buffers, *last_buffer;
+    step *steps, *last_step;
+    mod_kind kind;
+    const model_class *model;       /* a PreTrainedModel: its class, config and family */
+    const struct cfg *config;
+    const family *family;
+    bool shared;                    /* more than one edge leads to this very module */
+    const char *first_path;         /* of a shared module: its first path in walk order */
+    /* while building */
+    struct builder *b;
+    struct tare_mod *parent;
+    const char *name;
+    struct layer *layer;            /* the list item it lies in */
+    struct list_state *list;        /* of a list under construction */
+    int outer_dtype;                /* the default dtype to go back to */
+} node;
+
+static inline const tensor_node *tensor_held(const tensor_node *t) { return t->same ? t->same : t; }
+#endif

@@ -1,0 +1,113 @@
+/* DeepSeek-V3: multi-head latent attention, dense layers first, then mixtures of experts with a shared one.
+ * Mirrors models/deepseek_v3, transformers 5.23.0. */
+#include "../build/def.h"
+
+static void DeepseekV3Config(cfg *c) {
+    int64_t rotated = dim(c, "qk_rope_head_dim");
+    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    derive_int(c, "qk_head_dim", dim(c, "qk_nope_head_dim") + rotated, "qk_nope_head_dim + qk_rope_head_dim");
+    derive_int(c, "head_dim", rotated, "qk_rope_head_dim");
+}
+
+static void DeepseekV3RMSNorm(mod *m, const char *name, int64_t d, num eps) { rmsnorm(m, name, "DeepseekV3RMSNorm", d, eps); }
+static void DeepseekV3MLP(mod *m, const cfg *c, int64_t ff) {
+    int64_t d = dim(c, "hidden_size");
+    linear(m, "gate_proj", d, ff, false);
+    linear(m, "up_proj", d, ff, false);
+    linear(m, "down_proj", ff, d, false);
+    act(m, "act_fn", c, "hidden_act");
+}
+static void DeepseekV3TopkRouter(mod *m, const cfg *c) {
+    int64_t n = dim(c, "num_local_experts");
+    param(m, "weight", ZEROS, n, dim(c, "hidden_size"));
+    buffer(m, "e_score_correction_bias", ZEROS, DT_DEFAULT, PERSISTENT, n);
+}
+static void DeepseekV3Experts(mod *m, const cfg *c) {
+    int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
+    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
+    param(m, "down_proj", EMPTY, n, d, ff);
+    act(m, "act_fn", c, "hidden_act");
+}
+static void DeepseekV3MoE(mod *m, const cfg *c) {
+    sub(m, "experts", DeepseekV3Experts, c);
+    sub(m, "gate", DeepseekV3TopkRouter, c);
+    sub(m, "shared_experts", DeepseekV3MLP, c, dim(c, "moe_intermediate_size") * dim(c, "n_shared_experts"));
+}
+static void query_projections(mod *m, const cfg *c, int64_t width) {
+    int64_t d = dim(c, "hidden_size");
+    if (!has(c, "q_lora_rank")) {
+        linear(m, "q_proj", d, width, false);
+        return;
+    }
+    int64_t rank = dim(c, "q_lora_rank");
+    linear(m, "q_a_proj", d, rank, flag(c, "attention_bias"));
+    DeepseekV3RMSNorm(m, "q_a_layernorm", rank, num_f(1e-6));
+    linear(m, "q_b_proj", rank, width, false);
+}
+static bool is_number(val v) { return v.kind == VAL_INT || v.kind == VAL_REAL || v.kind == VAL_BOOL; }
+/* Rotary types other than the default one also scale the attention. */
+static void check_attention_scale(const cfg *c) {
+    val rope_parameters = get(c, "rope_parameters"), mscale = dict_get(rope_parameters, "mscale_all_dim");
+    if (!val_true(mscale) || val_equal(dict_get(rope_parameters, "rope_type"), val_text("default"))) return;
+    if (is_number(mscale) && is_number(dict_get(rope_parameters, "factor"))) return;
+    refuse(c, "rope_parameters", "its mscale_all_dim and factor have to be numbers");
+}
+static void DeepseekV3Attention(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), rank = dim(c, "kv_lora_rank");
+    int64_t plain = dim(c, "qk_nope_head_dim"), rotated = dim(c, "qk_rope_head_dim"), v = dim(c, "v_head_dim");
+    bool bias = flag(c, "attention_bias");
+    dim(c, "num_key_value_heads"); /* a divisor there, so it must be one here */
+    query_projections(m, c, heads * (plain + rotated));
+    linear(m, "kv_a_proj_with_mqa", d, rank + rotated, bias);
+    DeepseekV3RMSNorm(m, "kv_a_layernorm", rank, num_f(1e-6));
+    linear(m, "kv_b_proj", rank, heads * (plain + v), false);
+    linear(m, "o_proj", heads * v, d, bias);
+    check_attention_scale(c);
+}
+static void DeepseekV3DecoderLayer(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    num eps = real(c, "rms_norm_eps");
+    sub(m, "self_attn", DeepseekV3Attention, c);
+    if (layer_from(m, count(c, "first_k_dense_replace"))) sub(m, "mlp", DeepseekV3MoE, c);
+    else sub(m, "mlp", DeepseekV3MLP, c, dim(c, "intermediate_size"));
+    DeepseekV3RMSNorm(m, "input_layernorm", d, eps);
+    DeepseekV3RMSNorm(m, "post_attention_layernorm", d, eps);
+}
+static void DeepseekV3Model(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    embedding(m, "embed_tokens", dim(c, "vocab_size"), d, pad(c));
+    list(m, "layers", count(c, "num_hidden_layers"), DeepseekV3DecoderLayer, c);
+    DeepseekV3RMSNorm(m, "norm", d, real(c, "rms_norm_eps"));
+    rotary(m, "rotary_emb", "DeepseekV3RotaryEmbedding", c, false);
+}
+static void DeepseekV3ForCausalLM(mod *m, const cfg *c) {
+    sub(m, "model", DeepseekV3Model, c);
+    linear(m, "lm_head", dim(c, "hidden_size"), dim(c, "vocab_size"), false);
+}
+
+static const model_facts DeepseekV3PreTrainedModel = {
+    .config = "DeepseekV3Config",
+    .base_model_prefix = "model",
+    .supports_gradient_checkpointing = YES,
+    .no_split_modules = SET("DeepseekV3DecoderLayer"),
+    .skip_keys_device_placement = SET("past_key_values"),
+    .supports_flash_attn = YES,
+    .supports_sdpa = YES,
+    .supports_flex_attn = YES,
+    .uses_experts_implementation = YES,
+    .keep_in_fp32_modules_strict = SET("e_score_correction_bias"),
+    .keys_to_ignore_on_load_unexpected = SET("model\\.layers\\.61.*"),
+};
+
+const family family_deepseek_v3 = {
+    .name = "deepseek_v3",
+    .configs = CONFIGS({.name = "DeepseekV3Config", .model_type = "deepseek_v3", .post_init = DeepseekV3Config}),
+    .models = MODELS({"DeepseekV3Model", DeepseekV3Model, .like = &DeepseekV3PreTrainedModel},
+                     {"DeepseekV3ForCausalLM", DeepseekV3ForCausalLM, .like = &DeepseekV3PreTrainedModel,
+                      .own = {.can_generate = YES,
+                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
+                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
+                              .pp_plan = SET("lm_head")}},
+                     {"DeepseekV3ForSequenceClassification", GenericForSequenceClassification, .like = &DeepseekV3PreTrainedModel},
+                     {"DeepseekV3ForTokenClassification", GenericForTokenClassification, .like = &DeepseekV3PreTrainedModel}),
+};

@@ -1,0 +1,101 @@
+/* Mirrors models/gpt2, transformers 5.23.0. */
+#include "../build/def.h"
+
+static void GPT2Attention(mod *m, const cfg *c, bool cross) {
+    int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads");
+    if (d % heads) refuse(c, "n_head", "should divide hidden_size, which is %lld", (long long)d);
+    conv1d_gpt(m, "c_attn", cross ? 2 * d : 3 * d, d);
+    if (cross) conv1d_gpt(m, "q_attn", d, d);
+    conv1d_gpt(m, "c_proj", d, d);
+    dropout(m, "attn_dropout", real(c, "attn_pdrop"));
+    dropout(m, "resid_dropout", real(c, "resid_pdrop"));
+}
+static void GPT2MLP(mod *m, const cfg *c, int64_t inner) {
+    int64_t d = dim(c, "hidden_size");
+    conv1d_gpt(m, "c_fc", inner, d);
+    conv1d_gpt(m, "c_proj", d, inner);
+    act(m, "act", c, "activation_function");
+    dropout(m, "dropout", real(c, "resid_pdrop"));
+}
+static void GPT2Block(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    num eps = real(c, "layer_norm_epsilon");
+    layernorm(m, "ln_1", d, eps);
+    sub(m, "attn", GPT2Attention, c, false);
+    layernorm(m, "ln_2", d, eps);
+    if (flag(c, "add_cross_attention")) {
+        sub(m, "crossattention", GPT2Attention, c, true);
+        layernorm(m, "ln_cross_attn", d, eps);
+    }
+    sub(m, "mlp", GPT2MLP, c, dim_or(c, "n_inner", 4 * d));
+}
+static void dropout_if_any(mod *m, const char *name, const cfg *c, const char *key) {
+    if (known(c, key) && real(c, key).d > 0) dropout(m, name, real(c, key));
+    else identity(m, name);
+}
+static void GPT2SequenceSummary(mod *m, const cfg *c, int64_t labels) {
+    int64_t d = dim(c, "hidden_size");
+    if (!strcmp(text(c, "summary_type"), "attn")) refuse(c, "summary_type", "the reference has no such summary");
+    if (flag(c, "summary_use_proj")) linear(m, "summary", d, flag(c, "summary_proj_to_labels") ? labels : d, true);
+    else identity(m, "summary");
+    if (flag(c, "summary_activation")) act(m, "activation", c, "summary_activation");
+    else identity(m, "activation");
+    dropout_if_any(m, "first_dropout", c, "summary_first_dropout");
+    dropout_if_any(m, "last_dropout", c, "summary_last_dropout");
+}
+
+static void GPT2Model(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    embedding(m, "wte", dim(c, "vocab_size"), d, NO_PAD);
+    embedding(m, "wpe", dim(c, "max_position_embeddings"), d, NO_PAD);
+    dropout(m, "drop", real(c, "embd_pdrop"));
+    list(m, "h", count(c, "num_hidden_layers"), GPT2Block, c);
+    layernorm(m, "ln_f", d, real(c, "layer_norm_epsilon"));
+}
+static void GPT2LMHeadModel(mod *m, const cfg *c) {
+    sub(m, "transformer", GPT2Model, c);
+    linear(m, "lm_head", dim(c, "n_embd"), dim(c, "vocab_size"), false);
+}
+static void GPT2DoubleHeadsModel(mod *m, const cfg *c) {
+    sub(m, "transformer", GPT2Model, c);
+    linear(m, "lm_head", dim(c, "n_embd"), dim(c, "vocab_size"), false);
+    sub(m, "multiple_choice_head", GPT2SequenceSummary, c, 1); /* this class sets num_labels to 1 */
+}
+static void GPT2ForSequenceClassification(mod *m, const cfg *c) {
+    sub(m, "transformer", GPT2Model, c);
+    linear(m, "score", dim(c, "n_embd"), num_labels(c), false);
+}
+static void GPT2ForTokenClassification(mod *m, const cfg *c) {
+    sub(m, "transformer", GPT2Model, c);
+    num p = has(c, "classifier_dropout") ? real(c, "classifier_dropout") : real_or(c, "hidden_dropout", num_f(0.1));
+    dropout(m, "dropout", p);
+    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+}
+static void GPT2ForQuestionAnswering(mod *m, const cfg *c) {
+    sub(m, "transformer", GPT2Model, c);
+    linear(m, "qa_outputs", dim(c, "hidden_size"), 2, true);
+}
+
+static const model_facts GPT2PreTrainedModel = {
+    .config = "GPT2Config",
+    .base_model_prefix = "transformer",
+    .supports_gradient_checkpointing = YES,
+    .no_split_modules = SET("GPT2Block"),
+    .skip_keys_device_placement = SET("past_key_values"),
+    .supports_flash_attn = YES,
+    .supports_sdpa = YES,
+    .keys_to_ignore_on_load_unexpected = SET("attn.bias", "crossattention.bias"),
+};
+#define TIES MAP({"lm_head.weight", "transformer.wte.weight"})
+
+const family family_gpt2 = {
+    .name = "gpt2",
+    .configs = CONFIGS({.name = "GPT2Config", .model_type = "gpt2", .also = SET("gpt-sw3")}),
+    .models = MODELS(
+        {"GPT2Model", GPT2Model, &GPT2PreTrainedModel, {0}},
+        {"GPT2LMHeadModel", GPT2LMHeadModel, &GPT2PreTrainedModel, {.tied_weights_keys = TIES, .can_generate = YES}},
+        {"GPT2DoubleHeadsModel", GPT2DoubleHeadsModel, &GPT2PreTrainedModel, {.tied_weights_keys = TIES, .can_generate = YES}},
+        {"GPT2ForSequenceClassification", GPT2ForSequenceClassification, &GPT2PreTrainedModel, {0}},
+        {"GPT2ForTokenClassification", GPT2ForTokenClassification, &GPT2PreTrainedModel, {0}},
+        {"GPT2ForQuestionAnswering", GPT2ForQuestionAnswering, &GPT2PreTrainedModel, {0}}),
+};

@@ -1,0 +1,73 @@
+/* Mixtral: Mistral's decoder with a sparse mixture of experts in every layer. Mirrors models/mixtral, transformers 5.23.0. */
+#include "../build/def.h"
+
+static void MixtralConfig(cfg *c) {
+    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+}
+
+static void MixtralExperts(mod *m, const cfg *c) {
+    int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
+    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
+    param(m, "down_proj", EMPTY, n, d, ff);
+    act(m, "act_fn", c, "hidden_act");
+}
+static void MixtralTopKRouter(mod *m, const cfg *c) {
+    param(m, "weight", EMPTY, dim(c, "num_local_experts"), dim(c, "hidden_size"));
+}
+static void MixtralSparseMoeBlock(mod *m, const cfg *c) {
+    sub(m, "gate", MixtralTopKRouter, c);
+    sub(m, "experts", MixtralExperts, c);
+}
+static void MixtralAttention(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
+    int64_t head = dim_or(c, "head_dim", d / heads);
+    linear(m, "q_proj", d, heads * head, false);
+    linear(m, "k_proj", d, kv_heads * head, false);
+    linear(m, "v_proj", d, kv_heads * head, false);
+    linear(m, "o_proj", heads * head, d, false);
+}
+static void MixtralDecoderLayer(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    num eps = real(c, "rms_norm_eps");
+    sub(m, "self_attn", MixtralAttention, c);
+    sub(m, "mlp", MixtralSparseMoeBlock, c);
+    rmsnorm(m, "input_layernorm", "MixtralRMSNorm", d, eps);
+    rmsnorm(m, "post_attention_layernorm", "MixtralRMSNorm", d, eps);
+}
+static void MixtralModel(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    embedding(m, "embed_tokens", dim(c, "vocab_size"), d, pad(c));
+    list(m, "layers", count(c, "num_hidden_layers"), MixtralDecoderLayer, c);
+    rmsnorm(m, "norm", "MixtralRMSNorm", d, real(c, "rms_norm_eps"));
+    rotary(m, "rotary_emb", "MixtralRotaryEmbedding", c, false);
+}
+static void MixtralForCausalLM(mod *m, const cfg *c) {
+    sub(m, "model", MixtralModel, c);
+    linear(m, "lm_head", dim(c, "hidden_size"), dim(c, "vocab_size"), false);
+}
+
+static const model_facts MixtralPreTrainedModel = {
+    .config = "MixtralConfig",
+    .base_model_prefix = "model",
+    .supports_gradient_checkpointing = YES,
+    .no_split_modules = SET("MixtralDecoderLayer"),
+    .skip_keys_device_placement = SET("past_key_values"),
+    .supports_flash_attn = YES,
+    .supports_sdpa = YES,
+    .supports_flex_attn = YES,
+    .uses_experts_implementation = YES,
+};
+
+const family family_mixtral = {
+    .name = "mixtral",
+    .configs = CONFIGS({.name = "MixtralConfig", .model_type = "mixtral", .post_init = MixtralConfig}),
+    .models = MODELS({"MixtralModel", MixtralModel, .like = &MixtralPreTrainedModel},
+                     {"MixtralForCausalLM", MixtralForCausalLM, .like = &MixtralPreTrainedModel,
+                      .own = {.can_generate = YES,
+                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
+                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
+                              .pp_plan = SET("lm_head")}},
+                     {"MixtralForSequenceClassification", GenericForSequenceClassification, .like = &MixtralPreTrainedModel},
+                     {"MixtralForTokenClassification", GenericForTokenClassification, .like = &MixtralPreTrainedModel},
+                     {"MixtralForQuestionAnswering", GenericForQuestionAnswering, .like = &MixtralPreTrainedModel}),
+};

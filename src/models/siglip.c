@@ -1,0 +1,96 @@
+/* Mirrors models/siglip, transformers 5.23.0. */
+#include "../build/def.h"
+
+static void SiglipTextConfig(cfg *c) { fill_int(c, "projection_size", whole(c, "hidden_size"), "hidden_size"); }
+
+static void SiglipVisionEmbeddings(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), patch = dim(c, "patch_size"), side = dim(c, "image_size") / patch;
+    conv2d(m, "patch_embedding", dim(c, "num_channels"), d, .kernel = SAME2(patch), .stride = SAME2(patch), .padding_text = "valid");
+    embedding(m, "position_embedding", side * side, d, NO_PAD);
+    buffer(m, "position_ids", ARANGE, DT_I64, TRANSIENT, 1, side * side);
+}
+static void SiglipTextEmbeddings(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), positions = dim(c, "max_position_embeddings");
+    embedding(m, "token_embedding", dim(c, "vocab_size"), d, NO_PAD);
+    embedding(m, "position_embedding", positions, d, NO_PAD);
+    buffer(m, "position_ids", ARANGE, DT_I64, TRANSIENT, 1, positions);
+}
+static void SiglipAttention(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    if (d % dim(c, "num_attention_heads")) refuse(c, "num_attention_heads", "should divide hidden_size, which is %lld", (long long)d);
+    linear(m, "k_proj", d, d, true);
+    linear(m, "v_proj", d, d, true);
+    linear(m, "q_proj", d, d, true);
+    linear(m, "out_proj", d, d, true);
+}
+static void SiglipMLP(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
+    act(m, "activation_fn", c, "hidden_act");
+    linear(m, "fc1", d, ff, true);
+    linear(m, "fc2", ff, d, true);
+}
+static void SiglipEncoderLayer(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    num eps = real(c, "layer_norm_eps");
+    layernorm(m, "layer_norm1", d, eps);
+    sub(m, "self_attn", SiglipAttention, c);
+    layernorm(m, "layer_norm2", d, eps);
+    sub(m, "mlp", SiglipMLP, c);
+}
+static void SiglipEncoder(mod *m, const cfg *c) {
+    list(m, "layers", count(c, "num_hidden_layers"), SiglipEncoderLayer, c);
+}
+static void SiglipTextModel(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    sub(m, "embeddings", SiglipTextEmbeddings, c);
+    sub(m, "encoder", SiglipEncoder, c);
+    layernorm(m, "final_layer_norm", d, real(c, "layer_norm_eps"));
+    linear(m, "head", d, dim(c, "projection_size"), true);
+}
+static void SiglipMultiheadAttentionPoolingHead(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    param(m, "probe", RANDN, 1, 1, d);
+    multihead_attention(m, "attention", d, dim(c, "num_attention_heads"), .no_bias = false);
+    layernorm(m, "layernorm", d, real(c, "layer_norm_eps"));
+    sub(m, "mlp", SiglipMLP, c);
+}
+static void SiglipVisionModel(mod *m, const cfg *c) {
+    sub(m, "embeddings", SiglipVisionEmbeddings, c);
+    sub(m, "encoder", SiglipEncoder, c);
+    layernorm(m, "post_layernorm", dim(c, "hidden_size"), real(c, "layer_norm_eps"));
+    if (flag(c, "vision_use_head")) sub(m, "head", SiglipMultiheadAttentionPoolingHead, c);
+}
+static void SiglipModel(mod *m, const cfg *c) {
+    sub_from_config(m, "text_model", SiglipTextModel, part(c, "text_config"));
+    sub_from_config(m, "vision_model", SiglipVisionModel, part(c, "vision_config"));
+    param(m, "logit_scale", RANDN, 1);
+    param(m, "logit_bias", RANDN, 1);
+}
+static void SiglipForImageClassification(mod *m, const cfg *c) {
+    const cfg *vision = part(c, "vision_config");
+    sub_from_config(m, "vision_model", SiglipVisionModel, vision);
+    if (num_labels(c) > 0) linear(m, "classifier", dim(vision, "hidden_size"), num_labels(c), true);
+    else identity(m, "classifier");
+}
+
+static const model_facts SiglipPreTrainedModel = {
+    .config = "SiglipConfig",
+    .base_model_prefix = "siglip",
+    .supports_gradient_checkpointing = YES,
+    .no_split_modules = SET("SiglipTextEmbeddings", "SiglipVisionEmbeddings", "SiglipEncoderLayer", "SiglipMultiheadAttentionPoolingHead"),
+    .supports_flash_attn = YES,
+    .supports_sdpa = YES,
+    .supports_flex_attn = YES,
+};
+const family family_siglip = {
+    .name = "siglip",
+    .configs = CONFIGS({.name = "SiglipTextConfig", .model_type = "siglip_text_model", .post_init = SiglipTextConfig},
+                       {.name = "SiglipVisionConfig", .model_type = "siglip_vision_model"},
+                       {.name = "SiglipConfig", .model_type = "siglip"}),
+    .models = MODELS(
+        {"SiglipTextModel", SiglipTextModel, &SiglipPreTrainedModel, {.config = "SiglipTextConfig", .base_model_prefix = "text_model"}},
+        {"SiglipVisionModel", SiglipVisionModel, &SiglipPreTrainedModel,
+         {.config = "SiglipVisionConfig", .base_model_prefix = "vision_model", .main_input_name = "pixel_values"}},
+        {"SiglipModel", SiglipModel, &SiglipPreTrainedModel, {0}},
+        {"SiglipForImageClassification", SiglipForImageClassification, &SiglipPreTrainedModel, {.main_input_name = "pixel_values"}}),
+};

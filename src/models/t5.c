@@ -1,0 +1,143 @@
+/* Mirrors models/t5, transformers 5.23.0. */
+#include "../build/def.h"
+
+static bool gated(const char *ff) { return !strncmp(ff, "gated", 5) && (ff[5] == '-' || !ff[5]); }
+static void T5Config(cfg *c) {
+    const char *ff = text(c, "feed_forward_proj"), *dash = strrchr(ff, '-');
+    fill_int(c, "num_decoder_layers", count(c, "num_layers"), "num_layers");
+    derive_text(c, "dense_act_fn", !strcmp(ff, "gated-gelu") ? "gelu_new" : dash ? dash + 1 : ff, "feed_forward_proj after its last -");
+    derive_flag(c, "is_gated_act", gated(ff), "feed_forward_proj begins with gated");
+    /* T5 1.1 spells "outputs are not scaled" as tie_word_embeddings: false; the embeddings are tied all the same. */
+    val tie = take(c, "tie_word_embeddings");
+    derive_flag(c, "scale_decoder_outputs", tie.kind != VAL_BOOL || tie.b, "tie_word_embeddings is not false");
+    force_flag(c, "tie_word_embeddings", true);
+}
+static void validate(const cfg *c) {
+    const char *ff = text(c, "feed_forward_proj"), *dash = strchr(ff, '-');
+    if (dash && (!gated(ff) || strchr(dash + 1, '-')))
+        refuse(c, "feed_forward_proj", "should be an activation, or gated- and an activation: \"relu\", \"gated-gelu\"");
+}
+
+static void T5DenseActDense(mod *m, const cfg *c) {
+    int64_t d = dim(c, "d_model"), ff = dim(c, "d_ff");
+    linear(m, "wi", d, ff, false);
+    linear(m, "wo", ff, d, false);
+    dropout(m, "dropout", real(c, "dropout_rate"));
+    act(m, "act", c, "dense_act_fn");
+}
+static void T5DenseGatedActDense(mod *m, const cfg *c) {
+    int64_t d = dim(c, "d_model"), ff = dim(c, "d_ff");
+    linear(m, "wi_0", d, ff, false);
+    linear(m, "wi_1", d, ff, false);
+    linear(m, "wo", ff, d, false);
+    dropout(m, "dropout", real(c, "dropout_rate"));
+    act(m, "act", c, "dense_act_fn");
+}
+static void norm_and_dropout(mod *m, const cfg *c) {
+    norm_silent(m, "layer_norm", "T5LayerNorm", dim(c, "d_model"));
+    dropout(m, "dropout", real(c, "dropout_rate"));
+}
+static void T5LayerFF(mod *m, const cfg *c) {
+    if (flag(c, "is_gated_act")) sub(m, "DenseReluDense", T5DenseGatedActDense, c);
+    else sub(m, "DenseReluDense", T5DenseActDense, c);
+    norm_and_dropout(m, c);
+}
+static void T5Attention(mod *m, const cfg *c, bool has_relative_attention_bias) {
+    int64_t d = dim(c, "d_model"), heads = dim(c, "num_heads"), inner = heads * dim(c, "d_kv");
+    linear(m, "q", d, inner, false);
+    linear(m, "k", d, inner, false);
+    linear(m, "v", d, inner, false);
+    linear(m, "o", inner, d, false);
+    if (has_relative_attention_bias)
+        embedding(m, "relative_attention_bias", dim(c, "relative_attention_num_buckets"), heads, NO_PAD);
+}
+static void T5LayerSelfAttention(mod *m, const cfg *c, bool has_relative_attention_bias) {
+    sub(m, "SelfAttention", T5Attention, c, has_relative_attention_bias);
+    norm_and_dropout(m, c);
+}
+static void T5LayerCrossAttention(mod *m, const cfg *c) {
+    sub(m, "EncDecAttention", T5Attention, c, false);
+    norm_and_dropout(m, c);
+}
+static void T5Block(mod *m, const cfg *c) {
+    bool first = layer_first(m);
+    mod *layer = module_list(m, "layer");
+    append(layer, T5LayerSelfAttention, c, first);
+    if (flag(c, "is_decoder")) append(layer, T5LayerCrossAttention, c);
+    append(layer, T5LayerFF, c);
+}
+static void T5ClassificationHead(mod *m, const cfg *c) {
+    int64_t d = dim(c, "d_model");
+    linear(m, "dense", d, d, true);
+    dropout(m, "dropout", real(c, "classifier_dropout"));
+    linear(m, "out_proj", d, num_labels(c), true);
+}
+
+static void T5Stack(mod *m, const cfg *c) {
+    int64_t d = dim(c, "d_model");
+    embedding(m, "embed_tokens", dim(c, "vocab_size"), d, NO_PAD);
+    list(m, "block", count(c, "num_layers"), T5Block, c);
+    norm_silent(m, "final_layer_norm", "T5LayerNorm", d);
+    dropout(m, "dropout", real(c, "dropout_rate"));
+}
+static void both_stacks(mod *m, const cfg *c) {
+    embedding(m, "shared", dim(c, "vocab_size"), dim(c, "d_model"), NO_PAD);
+    sub(m, "encoder", T5Stack, with_flag(c, "is_decoder", false));
+    const cfg *decoder = with_flag(c, "is_decoder", true);
+    sub(m, "decoder", T5Stack, with_int(decoder, "num_layers", count(c, "num_decoder_layers")));
+}
+static void T5Model(mod *m, const cfg *c) { both_stacks(m, c); }
+static void T5ForConditionalGeneration(mod *m, const cfg *c) {
+    both_stacks(m, c);
+    linear(m, "lm_head", dim(c, "d_model"), dim(c, "vocab_size"), false);
+}
+static void T5EncoderModel(mod *m, const cfg *c) {
+    embedding(m, "shared", dim(c, "vocab_size"), dim(c, "d_model"), NO_PAD);
+    sub(m, "encoder", T5Stack, c); /* is_decoder stays as the config has it */
+}
+static void T5ForSequenceClassification(mod *m, const cfg *c) {
+    sub(m, "transformer", T5Model, c);
+    sub(m, "classification_head", T5ClassificationHead, c);
+}
+static void T5ForTokenClassification(mod *m, const cfg *c) {
+    sub(m, "transformer", T5EncoderModel, c);
+    dropout(m, "dropout", real(c, "classifier_dropout"));
+    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+}
+static void T5ForQuestionAnswering(mod *m, const cfg *c) {
+    both_stacks(m, c);
+    linear(m, "qa_outputs", dim(c, "hidden_size"), num_labels(c), true);
+}
+
+static const model_facts T5PreTrainedModel = {
+    .config = "T5Config",
+    .base_model_prefix = "transformer",
+    .supports_gradient_checkpointing = YES,
+    .no_split_modules = SET("T5Block"),
+    .keep_in_fp32_modules = SET("wo"),
+    .supports_flash_attn = NO,
+    .supports_flex_attn = YES,
+    .supports_sdpa = YES,
+};
+#define NO_CROSS_BIAS SET("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight")
+#define ENCODER_TIE {"encoder.embed_tokens.weight", "shared.weight"}
+#define DECODER_TIE {"decoder.embed_tokens.weight", "shared.weight"}
+
+const family family_t5 = {
+    .name = "t5",
+    .configs = CONFIGS({.name = "T5Config", .model_type = "t5", .post_init = T5Config, .validate_architecture = validate}),
+    .models = MODELS(
+        {"T5Stack", T5Stack, &T5PreTrainedModel, {0}},
+        {"T5Model", T5Model, &T5PreTrainedModel,
+         {.keys_to_ignore_on_load_unexpected = NO_CROSS_BIAS, .tied_weights_keys = MAP(ENCODER_TIE, DECODER_TIE)}},
+        {"T5ForConditionalGeneration", T5ForConditionalGeneration, &T5PreTrainedModel,
+         {.keys_to_ignore_on_load_unexpected = NO_CROSS_BIAS, .can_generate = YES,
+          .tied_weights_keys = MAP(ENCODER_TIE, DECODER_TIE, {"lm_head.weight", "shared.weight"})}},
+        {"T5EncoderModel", T5EncoderModel, &T5PreTrainedModel,
+         {.tied_weights_keys = MAP(ENCODER_TIE), .keys_to_ignore_on_load_unexpected = SET("decoder")}},
+        {"T5ForSequenceClassification", T5ForSequenceClassification, &T5PreTrainedModel,
+         {.keys_to_ignore_on_load_unexpected = NO_CROSS_BIAS}},
+        {"T5ForTokenClassification", T5ForTokenClassification, &T5PreTrainedModel, {0}},
+        {"T5ForQuestionAnswering", T5ForQuestionAnswering, &T5PreTrainedModel,
+         {.keys_to_ignore_on_load_unexpected = NO_CROSS_BIAS, .tied_weights_keys = MAP(ENCODER_TIE, DECODER_TIE)}}),
+};

@@ -1,0 +1,95 @@
+/* ViT: a transformer encoder over image patches. Mirrors models/vit, transformers 5.23.0. */
+#include "../build/def.h"
+
+static void ViTConfig(cfg *c) {
+    if (!flag(c, "pooler_output_size")) derive_int(c, "pooler_output_size", dim(c, "hidden_size"), "hidden_size");
+}
+
+static void ViTPatchEmbeddings(mod *m, const cfg *c) {
+    pair patch = dim_pair(c, "patch_size");
+    conv2d(m, "projection", dim(c, "num_channels"), dim(c, "hidden_size"), .kernel = SIZE2(patch.h, patch.w),
+           .stride = SIZE2(patch.h, patch.w));
+}
+static void ViTEmbeddings(mod *m, const cfg *c, bool use_mask_token) {
+    int64_t d = dim(c, "hidden_size");
+    pair image = dim_pair(c, "image_size"), patch = dim_pair(c, "patch_size");
+    int64_t num_patches = (image.w / patch.w) * (image.h / patch.h);
+    param(m, "cls_token", RANDN, 1, 1, d);
+    if (use_mask_token) param(m, "mask_token", ZEROS, 1, 1, d);
+    sub(m, "patch_embeddings", ViTPatchEmbeddings, c);
+    param(m, "position_embeddings", RANDN, 1, num_patches + 1, d);
+    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
+}
+static void ViTAttention(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads");
+    int64_t width = heads * (known(c, "head_dim") ? dim(c, "head_dim") : d / heads);
+    bool bias = flag(c, "qkv_bias");
+    linear(m, "q_proj", d, width, bias);
+    linear(m, "k_proj", d, width, bias);
+    linear(m, "v_proj", d, width, bias);
+    linear(m, "o_proj", width, d, true);
+}
+static void ViTMLP(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
+    act(m, "activation_fn", c, "hidden_act");
+    linear(m, "fc1", d, ff, true);
+    linear(m, "fc2", ff, d, true);
+}
+static void ViTLayer(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    num eps = real(c, "layer_norm_eps");
+    sub(m, "attention", ViTAttention, c);
+    layernorm(m, "layernorm_before", d, eps);
+    layernorm(m, "layernorm_after", d, eps);
+    sub(m, "mlp", ViTMLP, c);
+    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
+}
+static void ViTPooler(mod *m, const cfg *c) {
+    linear(m, "dense", dim(c, "hidden_size"), dim(c, "pooler_output_size"), true);
+    act(m, "activation", c, "pooler_act");
+}
+static void vit(mod *m, const cfg *c, bool add_pooling_layer, bool use_mask_token) {
+    sub(m, "embeddings", ViTEmbeddings, c, use_mask_token);
+    list(m, "layers", count(c, "num_hidden_layers"), ViTLayer, c);
+    layernorm(m, "layernorm", dim(c, "hidden_size"), real(c, "layer_norm_eps"));
+    if (add_pooling_layer) sub(m, "pooler", ViTPooler, c);
+}
+static void ViTModel(mod *m, const cfg *c) { vit(m, c, true, false); }
+/* The only product of three sizes here, so the only one that could overflow. */
+static int64_t pixels_of_a_patch(const cfg *c, int64_t stride) {
+    int64_t channels = dim(c, "num_channels");
+    if (stride * stride <= INT64_MAX / channels) return stride * stride * channels;
+    refuse(c, "encoder_stride", "its square times num_channels does not fit 64 bits");
+    return 1;
+}
+static void ViTForMaskedImageModeling(mod *m, const cfg *c) {
+    int64_t stride = dim(c, "encoder_stride");
+    sub_as(m, "vit", "ViTModel", vit, c, false, true);
+    mod *decoder = sequential(m, "decoder");
+    conv2d(decoder, next_name(decoder), dim(c, "hidden_size"), pixels_of_a_patch(c, stride), .kernel = SIZE1(1));
+    pixel_shuffle(decoder, next_name(decoder), stride);
+}
+static void ViTForImageClassification(mod *m, const cfg *c) {
+    sub_as(m, "vit", "ViTModel", vit, c, false, false);
+    if (num_labels(c) > 0) linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+    else identity(m, "classifier");
+}
+
+static const model_facts ViTPreTrainedModel = {
+    .config = "ViTConfig",
+    .base_model_prefix = "vit",
+    .main_input_name = "pixel_values",
+    .supports_gradient_checkpointing = YES,
+    .no_split_modules = SET("ViTEmbeddings", "ViTLayer"),
+    .supports_sdpa = YES,
+    .supports_flash_attn = YES,
+    .supports_flex_attn = YES,
+};
+
+const family family_vit = {
+    .name = "vit",
+    .configs = CONFIGS({.name = "ViTConfig", .model_type = "vit", .post_init = ViTConfig}),
+    .models = MODELS({"ViTModel", ViTModel, .like = &ViTPreTrainedModel},
+                     {"ViTForMaskedImageModeling", ViTForMaskedImageModeling, .like = &ViTPreTrainedModel},
+                     {"ViTForImageClassification", ViTForImageClassification, .like = &ViTPreTrainedModel}),
+};

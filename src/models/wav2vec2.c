@@ -1,0 +1,217 @@
+/* Mirrors models/wav2vec2, transformers 5.23.0. */
+#include "../build/def.h"
+
+static void Wav2Vec2Config(cfg *c) {
+    derive_int(c, "num_feat_extract_layers", len(c, "conv_dim"), "len(conv_dim)");
+    if (!val_true(get(c, "output_hidden_size"))) derive_int(c, "output_hidden_size", whole(c, "hidden_size"), "hidden_size");
+}
+/* A file may name num_feat_extract_layers itself, as anything at all. */
+static void wav2vec2_convs_agree(const cfg *c) {
+    val layers = get(c, "num_feat_extract_layers");
+    for (const char *const *key = SET("conv_stride", "conv_kernel", "conv_dim"); *key; key++)
+        if (!val_equal(layers, val_int(len(c, *key)))) refuse(c, *key, "should have as many items as num_feat_extract_layers says");
+}
+
+static int64_t wav2vec2_conv(mod *m, const cfg *c) {
+    int64_t in = layer_dim_before(m, c, "conv_dim", 1), out = layer_dim(m, c, "conv_dim");
+    int64_t kernel = layer_dim(m, c, "conv_kernel"), stride = layer_dim(m, c, "conv_stride");
+    conv1d(m, "conv", in, out, .kernel = SIZE1(kernel), .stride = SIZE1(stride), .no_bias = !flag(c, "conv_bias"));
+    return out;
+}
+static void Wav2Vec2NoLayerNormConvLayer(mod *m, const cfg *c) {
+    wav2vec2_conv(m, c);
+    act(m, "activation", c, "feat_extract_activation");
+}
+static void Wav2Vec2LayerNormConvLayer(mod *m, const cfg *c) {
+    int64_t out = wav2vec2_conv(m, c);
+    layernorm(m, "layer_norm", out, num_f(1e-5));
+    act(m, "activation", c, "feat_extract_activation");
+}
+static void Wav2Vec2GroupNormConvLayer(mod *m, const cfg *c) {
+    int64_t out = wav2vec2_conv(m, c);
+    act(m, "activation", c, "feat_extract_activation");
+    groupnorm(m, "layer_norm", out, out, num_f(1e-5), true);
+}
+static void Wav2Vec2PositionalConvEmbedding(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), k = dim(c, "num_conv_pos_embeddings"), groups = dim(c, "num_conv_pos_embedding_groups");
+    weight_norm(conv1d(m, "conv", d, d, .kernel = SIZE1(k), .padding = SIZE1(k / 2), .groups = groups), 2);
+    done(child(m, "padding", "Wav2Vec2SamePadLayer"));
+    act(m, "activation", c, "feat_extract_activation");
+}
+/* Only the first layer is normed. */
+static void wav2vec2_group_convs(mod *m, const cfg *c) {
+    mod *convs = list_open(m, "conv_layers", "ModuleList", dim(c, "num_feat_extract_layers"));
+    for (mod *conv = list_next(convs, "Wav2Vec2GroupNormConvLayer"); conv;
+         done(conv), conv = list_next(convs, "Wav2Vec2NoLayerNormConvLayer")) {
+        if (layer_first(conv)) Wav2Vec2GroupNormConvLayer(conv, c);
+        else Wav2Vec2NoLayerNormConvLayer(conv, c);
+    }
+}
+static void Wav2Vec2FeatureEncoder(mod *m, const cfg *c) {
+    const char *norm = text(c, "feat_extract_norm");
+    if (!strcmp(norm, "group")) wav2vec2_group_convs(m, c);
+    else if (!strcmp(norm, "layer")) list(m, "conv_layers", dim(c, "num_feat_extract_layers"), Wav2Vec2LayerNormConvLayer, c);
+    else refuse(c, "feat_extract_norm", "should be \"group\" or \"layer\"");
+}
+static void Wav2Vec2FeatureProjection(mod *m, const cfg *c) {
+    int64_t features = dim_at(c, "conv_dim", len(c, "conv_dim") - 1);
+    layernorm(m, "layer_norm", features, real(c, "layer_norm_eps"));
+    linear(m, "projection", features, dim(c, "hidden_size"), true);
+    dropout(m, "dropout", real(c, "feat_proj_dropout"));
+}
+static void Wav2Vec2Attention(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    if (d % dim(c, "num_attention_heads")) refuse(c, "num_attention_heads", "should divide hidden_size, which is %lld", (long long)d);
+    linear(m, "k_proj", d, d, true);
+    linear(m, "v_proj", d, d, true);
+    linear(m, "q_proj", d, d, true);
+    linear(m, "out_proj", d, d, true);
+}
+static void Wav2Vec2FeedForward(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
+    dropout(m, "intermediate_dropout", real(c, "activation_dropout"));
+    linear(m, "intermediate_dense", d, ff, true);
+    act(m, "intermediate_act_fn", c, "hidden_act");
+    linear(m, "output_dense", ff, d, true);
+    dropout(m, "output_dropout", real(c, "hidden_dropout"));
+}
+static void Wav2Vec2EncoderLayer(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    num eps = real(c, "layer_norm_eps");
+    sub(m, "attention", Wav2Vec2Attention, c);
+    dropout(m, "dropout", real(c, "hidden_dropout"));
+    layernorm(m, "layer_norm", d, eps);
+    sub(m, "feed_forward", Wav2Vec2FeedForward, c);
+    layernorm(m, "final_layer_norm", d, eps);
+}
+static void Wav2Vec2AttnAdapterLayer(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), inner = dim(c, "adapter_attn_dim");
+    layernorm(m, "norm", d, num_f(1e-5));
+    linear(m, "linear_1", d, inner, true);
+    relu(m, "act_fn", false);
+    linear(m, "linear_2", inner, d, true);
+}
+static void Wav2Vec2EncoderLayerStableLayerNorm(mod *m, const cfg *c) {
+    Wav2Vec2EncoderLayer(m, c);
+    if (has(c, "adapter_attn_dim")) sub(m, "adapter_layer", Wav2Vec2AttnAdapterLayer, c);
+}
+static void wav2vec2_encoder_head(mod *m, const cfg *c) {
+    sub(m, "pos_conv_embed", Wav2Vec2PositionalConvEmbedding, c);
+    layernorm(m, "layer_norm", dim(c, "hidden_size"), real(c, "layer_norm_eps"));
+    dropout(m, "dropout", real(c, "hidden_dropout"));
+}
+static void Wav2Vec2Encoder(mod *m, const cfg *c) {
+    wav2vec2_encoder_head(m, c);
+    list(m, "layers", count(c, "num_hidden_layers"), Wav2Vec2EncoderLayer, c);
+}
+static void Wav2Vec2EncoderStableLayerNorm(mod *m, const cfg *c) {
+    wav2vec2_encoder_head(m, c);
+    list(m, "layers", count(c, "num_hidden_layers"), Wav2Vec2EncoderLayerStableLayerNorm, c);
+}
+static void Wav2Vec2GumbelVectorQuantizer(mod *m, const cfg *c) {
+    int64_t groups = dim(c, "num_codevector_groups"), vectors = groups * dim(c, "num_codevectors_per_group"), d = dim(c, "codevector_dim");
+    if (d % groups) refuse(c, "codevector_dim", "should be a multiple of num_codevector_groups, which is %lld", (long long)groups);
+    in_dtype(param(m, "codevectors", EMPTY, 1, vectors, d / groups), DT_F32);
+    linear(m, "weight_proj", dim_at(c, "conv_dim", len(c, "conv_dim") - 1), vectors, true);
+}
+static void Wav2Vec2AdapterLayer(mod *m, const cfg *c) {
+    int64_t d = dim(c, "output_hidden_size"), kernel = dim(c, "adapter_kernel_size"), stride = dim(c, "adapter_stride");
+    conv1d(m, "conv", d, 2 * d, .kernel = SIZE1(kernel), .stride = SIZE1(stride), .padding = SIZE1(1));
+}
+static void Wav2Vec2Adapter(mod *m, const cfg *c) {
+    int64_t in = dim(c, "hidden_size"), out = dim(c, "output_hidden_size");
+    if (in != out) {
+        linear(m, "proj", in, out, true);
+        layernorm(m, "proj_layer_norm", out, num_f(1e-5));
+    }
+    list(m, "layers", count(c, "num_adapter_layers"), Wav2Vec2AdapterLayer, c);
+}
+static void Wav2Vec2Model(mod *m, const cfg *c) {
+    sub(m, "feature_extractor", Wav2Vec2FeatureEncoder, c);
+    sub(m, "feature_projection", Wav2Vec2FeatureProjection, c);
+    if (real(c, "mask_time_prob").d > 0 || real(c, "mask_feature_prob").d > 0)
+        param(m, "masked_spec_embed", UNIFORM(0, 1), dim(c, "hidden_size"));
+    if (flag(c, "do_stable_layer_norm")) sub(m, "encoder", Wav2Vec2EncoderStableLayerNorm, c);
+    else sub(m, "encoder", Wav2Vec2Encoder, c);
+    if (flag(c, "add_adapter")) sub(m, "adapter", Wav2Vec2Adapter, c);
+}
+static void Wav2Vec2ForPreTraining(mod *m, const cfg *c) {
+    int64_t projection = dim(c, "proj_codevector_dim");
+    sub(m, "wav2vec2", Wav2Vec2Model, c);
+    dropout(m, "dropout_features", real(c, "feat_quantizer_dropout"));
+    sub(m, "quantizer", Wav2Vec2GumbelVectorQuantizer, c);
+    linear(m, "project_hid", dim(c, "hidden_size"), projection, true);
+    linear(m, "project_q", dim(c, "codevector_dim"), projection, true);
+}
+static void Wav2Vec2ForCTC(mod *m, const cfg *c) {
+    sub(m, "wav2vec2", Wav2Vec2Model, c);
+    dropout(m, "dropout", real(c, "final_dropout"));
+    if (!has(c, "vocab_size")) refuse(c, "vocab_size", "should be an int, the size of lm_head");
+    linear(m, "lm_head", dim(c, flag(c, "add_adapter") ? "output_hidden_size" : "hidden_size"), dim(c, "vocab_size"), true);
+}
+static void wav2vec2_no_adapter(const cfg *c) {
+    if (flag(c, "add_adapter")) refuse(c, "add_adapter", "should be false: this head takes no adapter");
+}
+static void wav2vec2_layer_weights(mod *m, const cfg *c) {
+    int64_t n = count(c, "num_hidden_layers") + 1;
+    if (flag(c, "use_weighted_layer_sum")) param(m, "layer_weights", FULL(1.0 / (double)n), n);
+}
+static void Wav2Vec2ForSequenceClassification(mod *m, const cfg *c) {
+    int64_t projection = dim(c, "classifier_proj_size");
+    wav2vec2_no_adapter(c);
+    sub(m, "wav2vec2", Wav2Vec2Model, c);
+    wav2vec2_layer_weights(m, c);
+    linear(m, "projector", dim(c, "hidden_size"), projection, true);
+    linear(m, "classifier", projection, num_labels(c), true);
+}
+static void Wav2Vec2ForAudioFrameClassification(mod *m, const cfg *c) {
+    wav2vec2_no_adapter(c);
+    sub(m, "wav2vec2", Wav2Vec2Model, c);
+    wav2vec2_layer_weights(m, c);
+    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+}
+static void AMSoftmaxLoss(mod *m, int64_t in, int64_t labels) {
+    param(m, "weight", RANDN, in, labels);
+    done(child(m, "loss", "CrossEntropyLoss"));
+}
+static void TDNNLayer(mod *m, const cfg *c) {
+    int64_t in = layer_dim_before(m, c, "tdnn_dim", dim_at(c, "tdnn_dim", 0)), out = layer_dim(m, c, "tdnn_dim");
+    int64_t kernel = layer_dim(m, c, "tdnn_kernel");
+    layer_dim(m, c, "tdnn_dilation"); /* takes no part in the shapes, but each layer must have one */
+    linear(m, "kernel", in * kernel, out, true);
+    relu(m, "activation", false);
+}
+static void Wav2Vec2ForXVector(mod *m, const cfg *c) {
+    int64_t layers = len(c, "tdnn_dim"), out = dim(c, "xvector_output_dim");
+    sub(m, "wav2vec2", Wav2Vec2Model, c);
+    wav2vec2_layer_weights(m, c);
+    linear(m, "projector", dim(c, "hidden_size"), dim_at(c, "tdnn_dim", 0), true);
+    list(m, "tdnn", layers, TDNNLayer, c);
+    linear(m, "feature_extractor", 2 * dim_at(c, "tdnn_dim", layers - 1), out, true);
+    linear(m, "classifier", out, out, true);
+    sub(m, "objective", AMSoftmaxLoss, out, num_labels(c));
+}
+
+static const model_facts Wav2Vec2PreTrainedModel = {
+    .config = "Wav2Vec2Config",
+    .base_model_prefix = "wav2vec2",
+    .main_input_name = "input_values",
+    .supports_gradient_checkpointing = YES,
+    .supports_flash_attn = YES,
+    .supports_sdpa = YES,
+    .supports_flex_attn = YES,
+};
+const family family_wav2vec2 = {
+    .name = "wav2vec2",
+    .configs = CONFIGS({.name = "Wav2Vec2Config",
+                        .model_type = "wav2vec2",
+                        .post_init = Wav2Vec2Config,
+                        .validate_architecture = wav2vec2_convs_agree}),
+    .models = MODELS(
+        {"Wav2Vec2Model", Wav2Vec2Model, &Wav2Vec2PreTrainedModel, {0}},
+        {"Wav2Vec2ForPreTraining", Wav2Vec2ForPreTraining, &Wav2Vec2PreTrainedModel, {0}},
+        {"Wav2Vec2ForCTC", Wav2Vec2ForCTC, &Wav2Vec2PreTrainedModel, {0}},
+        {"Wav2Vec2ForSequenceClassification", Wav2Vec2ForSequenceClassification, &Wav2Vec2PreTrainedModel, {0}},
+        {"Wav2Vec2ForAudioFrameClassification", Wav2Vec2ForAudioFrameClassification, &Wav2Vec2PreTrainedModel, {0}},
+        {"Wav2Vec2ForXVector", Wav2Vec2ForXVector, &Wav2Vec2PreTrainedModel, {0}}),
+};

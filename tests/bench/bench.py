@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Speed and memory of tare, beside the reference on the same two cores where it is installed.
+
+usage: ./dev bench [--configs FILE] [--quick]
+
+--configs FILE   the configs that `scan` is timed on: lines {"config": {...}, "class": NAME}, may be .xz. Without it: the
+                 built-in configs and the goldens that are accepted, mixed
+--quick          fewer repetitions
+
+The reference is the Python that TARE_REFERENCE_PYTHON names (transformers 5.23.0, torch 2.13.0 CPU); without it only tare's own
+figures are printed. CPU seconds and peak memory are the kernel's (wait4), of whole processes; docs/performance.md tells how.
+"""
+import argparse
+import json
+import lzma
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOL, TARE = ROOT / "build/tests/bench_tool", ROOT / "build/tare"
+REFERENCE = [os.environ.get("TARE_REFERENCE_PYTHON", ""), str(pathlib.Path(__file__).with_name("reference.py"))]
+SHOW = [str(TARE), "show", "deepseek_v3", "--class", "DeepseekV3ForCausalLM"]
+IN_PROCESS = ["deepseek_v3:DeepseekV3ForCausalLM", "llama:LlamaForCausalLM", "mixtral:MixtralForCausalLM", "bert:BertForMaskedLM", "t5:T5ForConditionalGeneration",
+              "gemma3:Gemma3ForConditionalGeneration", "whisper:WhisperForConditionalGeneration", "wav2vec2:Wav2Vec2ForCTC", "resnet:ResNetForImageClassification"]
+
+
+def tool(*words):
+    return json.loads(subprocess.run([str(TOOL), *map(str, words)], check=True, capture_output=True, text=True).stdout)
+
+
+def reference(*words):
+    return subprocess.run([*REFERENCE, *words], check=True, capture_output=True, text=True).stdout
+
+
+def reference_versions():
+    try:
+        return reference("versions").strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+# ---- what is printed -------------------------------------------------------------------------------------------------
+def duration(seconds):
+    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def row(job, ours, theirs="", ratio="", bound=""):
+    print(f"{job:<42} {ours:>14} {theirs:>14} {ratio:>10}   {bound}".rstrip(), flush=True)
+
+
+def times(theirs, ours):
+    return f"{theirs / ours:,.0f} x"
+
+
+# ---- the rows --------------------------------------------------------------------------------------------------------
+def whole_process(beside, runs):
+    ours = tool("process", runs, *SHOW)
+    if not beside:
+        row("DeepSeek-V3 config to print, process", duration(ours["cpu"]))
+        return row("  peak memory", f"{ours['peak_kib'] / 1024:.1f} MiB")
+    theirs = tool("process", 1, *REFERENCE, "whole")
+    row("DeepSeek-V3 config to print, process", duration(ours["cpu"]), duration(theirs["cpu"]), times(theirs["cpu"], ours["cpu"]), "at least 1500 x")
+    row("  peak memory", f"{ours['peak_kib'] / 1024:.1f} MiB", f"{theirs['peak_kib'] / 1024:.0f} MiB", times(theirs["peak_kib"], ours["peak_kib"]), "at least 100 x")
+
+
+def in_process(beside, seconds):
+    lines = map(json.loads, reference("build", *IN_PROCESS).splitlines()) if beside else []
+    theirs = {r["model"]: r for r in lines}
+    for name in IN_PROCESS:
+        model_type, class_name = name.split(":")
+        ours, other = tool("build", seconds, model_type, class_name), theirs.get(name)
+        job = f"{class_name}, in process"
+        if not other:
+            row(job, duration(ours["cpu"]))
+            continue
+        row(job, duration(ours["cpu"]), duration(other["cpu"]), times(other["cpu"], ours["cpu"]), "at least 1000 x")
+        row(f"  per module ({other['modules']:,})", duration(ours["cpu"] / ours["modules"]), duration(other["cpu"] / other["modules"]))
+        if ours["modules"] != other["modules"]:
+            sys.exit(f"{name}: {ours['modules']} modules, the reference has {other['modules']}")
+
+
+def read_configs(path):
+    with (lzma.open if path.suffix == ".xz" else open)(path, "rt") as f:
+        for line in f:
+            r = json.loads(line)
+            config = {"model_type": r["model_type"], **r["config"]} if "model_type" in r else r["config"]
+            yield {"class": r.get("class") or r.get("cls"), "config": config}
+
+
+def own_configs():
+    for path in sorted((ROOT / "presets").glob("*.json")):
+        yield {"class": None, "config": json.loads(path.read_text())}
+    for path in sorted((ROOT / "tests/golden").glob("*/digests.jsonl")):
+        yield from read_configs(path)
+
+
+def scan(data, *options):
+    """Seconds, and the answers."""
+    start = time.perf_counter()
+    done = subprocess.run([str(TARE), "scan", "--threads", "2", *options, data], capture_output=True)
+    return time.perf_counter() - start, done.stdout.splitlines()
+
+
+def scan_rates(configs, lines):
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as once, tempfile.NamedTemporaryFile("w", suffix=".jsonl") as many:
+        texts = [json.dumps({"id": i, **({"class": c["class"]} if c["class"] else {}), "config": c["config"]}) for i, c in enumerate(configs)]
+        once.write("\n".join(texts) + "\n")
+        once.flush()
+        taken = {r["id"] for r in map(json.loads, scan(once.name)[1]) if r["ok"]}  # a refusal is cheap: only models are timed
+        texts = [t for i, t in enumerate(texts) if i in taken]
+        if not texts:
+            sys.exit("no config of the list is accepted")
+        for i in range(lines):
+            many.write(texts[i % len(texts)] + "\n")
+        many.flush()
+        size = sum(map(len, texts)) / len(texts)
+        print(f"scan: {len(texts)} different configs of {size:,.0f} bytes on average, {lines:,} lines, 2 threads")
+        for job, options, bound in (("scan --no-digest", ["--no-digest"], "20 000/s"), ("scan", [], "10 000/s")):
+            best = min(scan(many.name, *options)[0] for _ in range(3))
+            row(job, f"{lines / best:,.0f} /s", bound=f"at least {bound} (the real configs)")
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--configs", type=pathlib.Path)
+    a.add_argument("--quick", action="store_true")
+    o = a.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+    beside = reference_versions()
+    print(f"beside: {beside}" if beside else "the reference is absent: set TARE_REFERENCE_PYTHON to a Python that has it, for its column and the ratios")
+    row("", "tare", "reference" if beside else "", "ratio" if beside else "")
+    whole_process(beside, 50 if o.quick else 500)
+    started = tool("process", 50 if o.quick else 500, TARE, "--version")
+    row("start-up (tare --version), wall", duration(started["wall"]), bound="under 2 ms")
+    row("  peak memory", f"{started['peak_kib'] / 1024:.1f} MiB")
+    row("size of tare, of libtare.so", f"{TARE.stat().st_size / 1e6:.2f} MB", f"{(TARE.parent / 'libtare.so').stat().st_size / 1e6:.2f} MB")
+    in_process(beside, 0.2 if o.quick else 1)
+    scan_rates(list(read_configs(o.configs) if o.configs else own_configs()), 5000 if o.quick else 40000)
+
+
+if __name__ == "__main__":
+    main()

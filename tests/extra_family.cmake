@@ -1,0 +1,24 @@
+# A second build tree with one more family dropped in (tests/fixtures/extra): no file of the project changes, and tare knows it.
+set(build ${BINARY_DIR}/extra)
+function(run)
+    execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+    if(NOT status EQUAL 0)
+        message(FATAL_ERROR "${ARGN}:\n${output}")
+    endif()
+endfunction()
+run(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${build} -G ${GENERATOR} -D CMAKE_C_COMPILER=${COMPILER} -D CMAKE_BUILD_TYPE=Debug
+    -D TARE_EXTRA_MODELS=${SOURCE_DIR}/tests/fixtures/extra)
+run(${CMAKE_COMMAND} --build ${build} --target tare_cli)
+run(${CMAKE_COMMAND} -D EXPECT=${SOURCE_DIR}/tests/fixtures/extra/expected.txt -P ${SOURCE_DIR}/tests/expect.cmake
+    -- ${build}/tare show acme --class AcmeForCausalLM)
+run(${build}/tare show llama)
+
+# A definition without its defaults is named, not linked.
+file(REMOVE_RECURSE ${BINARY_DIR}/bare)
+file(COPY ${SOURCE_DIR}/tests/fixtures/extra/acme.c DESTINATION ${BINARY_DIR}/bare)
+file(WRITE ${BINARY_DIR}/bare/inputs.cmake "set(models ${BINARY_DIR}/bare/acme.c)\nset(presets \"\")\n")
+execute_process(COMMAND ${CMAKE_COMMAND} -D INPUTS=${BINARY_DIR}/bare/inputs.cmake -D OUT=${BINARY_DIR}/bare -P ${SOURCE_DIR}/cmake/write_registry.cmake
+    RESULT_VARIABLE status ERROR_VARIABLE said OUTPUT_QUIET)
+if(status EQUAL 0 OR NOT said MATCHES "has no acme.json")
+    message(FATAL_ERROR "a family without defaults should be refused by name, not with: ${said}")
+endif()

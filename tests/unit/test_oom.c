@@ -1,0 +1,79 @@
+/* Memory runs out at the k-th allocation, for every k: the call that meets it says so, nothing leaks (the sanitizer build
+ * looks for that), and the next call works. */
+#include "core/arena.h"
+#include "tiny.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <tare.h>
+#include <cmocka.h>
+
+static bool discard(void *to, const char *data, size_t n) {
+    (void)to, (void)data, (void)n;
+    return true;
+}
+
+static void out_of_memory(const tare_error *err, const char *what, long k) {
+    if (err->status != TARE_IO || strcmp(err->code, "out_of_memory"))
+        fail_msg("%s, allocation %ld: status %d, code \"%s\", %s", what, k, (int)err->status, err->code, err->message);
+}
+static void write_texts(const tare_model *m, long k) {
+    static const tare_text texts[] = {TARE_TEXT_PRINT, TARE_TEXT_TREE, TARE_TEXT_FACTS, TARE_TEXT_CONFIG};
+    char hex[65];
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        tare_error err = {0};
+        if (tare_model_write(m, texts[i], discard, NULL, &err) != TARE_OK) out_of_memory(&err, "write", k);
+        err = (tare_error){0};
+        if (tare_model_digest(m, texts[i], hex, &err) != TARE_OK) out_of_memory(&err, "digest", k);
+    }
+}
+static void ask(const tare_model *m) {
+    const tare_attn_row *attn;
+    const tare_config_row *rows;
+    tare_tensor_at(m, tare_tensor_count(m) / 2);
+    tare_tensor_find(m, "no.such.tensor");
+    tare_model_attn(m, &attn);
+    tare_config_rows(tare_model_config(m), &rows);
+}
+
+/* True when the k-th allocation was reached. */
+static bool fails_at(long k, const char *json) {
+    tare_error err = {0};
+    tarei_fail_after(k);
+    tare_model *m = tare_model_parse(json, strlen(json), &(tare_open_options){.host = "gpu=none"}, &err);
+    if (!m) out_of_memory(&err, json, k);
+    else write_texts(m, k), ask(m);
+    tare_model_free(m);
+    bool reached = tarei_allocations() >= k;
+    tarei_fail_after(0);
+    return reached;
+}
+static void test_every_allocation(void **state) {
+    (void)state;
+    for (size_t i = 0; i < TINY; i++) {
+        long k = 1;
+        while (fails_at(k, tiny[i])) k++;
+        assert_true(k > 1); /* something was allocated, so the hook is alive */
+    }
+}
+
+static void test_config(void **state) {
+    (void)state;
+    for (long k = 1, reached = 1; reached; k++) {
+        tare_error err = {0};
+        tarei_fail_after(k);
+        tare_config *c = tare_config_open("meta-llama/Llama-2-7b-hf", &(tare_open_options){.set = (const char *const[]){"hidden_size=64", "a.b=[1, 2]", NULL}}, &err);
+        if (!c) out_of_memory(&err, "config", k);
+        else if (tare_config_write(c, discard, NULL, &err) != TARE_OK) out_of_memory(&err, "config write", k);
+        tare_config_free(c);
+        reached = tarei_allocations() >= k;
+        tarei_fail_after(0);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation), cmocka_unit_test(test_config)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
