@@ -38,8 +38,9 @@ static void put_text(const tare_model *m, const table *t) {
         if (several && begins) out_format(&std_out, "%s%s%s\n", r->part, *r->part ? "  " : "", r->class_name);
         if (wanted(t, r)) put_row(r, width, several);
     }
-    out_text(&std_out, "checked against ");
-    out_safe(&std_out, tare_model_host(m));
+    const char *host = tare_model_host(m);
+    out_text(&std_out, strncmp(host, "described", 9) == 0 ? "checked against the " : "checked against ");
+    out_safe(&std_out, host);
     out_text(&std_out, "\n");
 }
 

@@ -112,23 +112,28 @@ static bool value(scan *s, int depth) {
     return take(s, close);
 }
 
+/* From the first byte of a string to its closing quote, which an even number of backslashes precedes; NULL: it is not closed. */
+static const char *closing_quote(const char *from, const char *end) {
+    for (const char *p = from; (p = memchr(p, '"', (size_t)(end - p))); p++) {
+        const char *slash = p;
+        while (slash > from && slash[-1] == '\\') slash--;
+        if ((p - slash) % 2 == 0) return p;
+    }
+    return NULL;
+}
+
 /* Steps over an object by its brackets and strings alone. */
 static bool extent(scan *s) {
     size_t depth = 0;
-    for (; s->p < s->end; s->p++) {
-        switch (*s->p) {
-        case '{':
-        case '[': depth++; break;
-        case '}':
-        case ']':
-            if (--depth == 0) return s->p++, true;
-            break;
-        case '"':
-            for (s->p++; s->p < s->end && *s->p != '"'; s->p++)
-                if (*s->p == '\\' && s->end - s->p > 1) s->p++;
-            if (s->p >= s->end) return false;
-            break;
-        default: break;
+    for (const char *p = s->p; p < s->end; p++) {
+        if (*p == '"') {
+            p = closing_quote(p + 1, s->end);
+            if (!p) return false;
+        } else if (*p == '{' || *p == '[') {
+            depth++;
+        } else if ((*p == '}' || *p == ']') && --depth == 0) {
+            s->p = p + 1;
+            return true;
         }
     }
     return false;

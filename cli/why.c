@@ -49,6 +49,7 @@ static void put_origin(const tare_config_row *r, const char *file) {
     }
     if (r->origin == TARE_FROM_ALIAS) out_text(&std_out, " (alias)");
     if (r->origin == TARE_FROM_LEGACY) out_text(&std_out, " (old spelling)");
+    if (strcmp(r->path, "auto_map") == 0) out_text(&std_out, "; names code, which is never run");
     out_text(&std_out, "\n");
 }
 

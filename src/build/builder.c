@@ -27,7 +27,7 @@ void fail(mod *m, const char *format, ...) {
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
     const char *path = mod_path(m);
-    error_set(&m->b->s->err, TARE_BAD, "bad_value", path, "%s%s%s: %s", *path ? path : m->cls, *path ? ", a " : "", *path ? m->cls : "", why);
+    error_set(&m->b->s->err, TARE_BAD, "bad_value", path, *path ? "%s (%s): %s" : "%s%s: %s", *path ? path : m->cls, *path ? m->cls : "", why);
 }
 char *mod_printf(mod *m, const char *format, ...) {
     char text[1024];
@@ -50,6 +50,7 @@ void extra_repr(mod *m, const char *format, ...) {
     else if (n > 0) m->extra = arena_text(m->b->s->a, text, (size_t)n);
 }
 const char *show(mod *m, num n) {
+    if (n.none) return "None";
     char text[NUM_TEXT];
     size_t k = n.real ? num_float(text, n.d) : num_int(text, n.i);
     if (n.real && (text[k - 1] == 'y' || text[k - 1] == 'N')) return n.d != n.d ? "nan" : n.d < 0 ? "-inf" : "inf"; /* repr(), not JSON */
@@ -108,7 +109,7 @@ void share(mod *m, const char *name, mod *other) {
 }
 static const model_class *row_of(const family *f, const char *cls) {
     for (const model_class *r = f ? f->models : NULL; r && r->name; r++)
-        if (!strcmp(r->name, cls)) return r;
+        if (same_word(r->name, cls)) return r;
     return NULL;
 }
 void begin(mod *m, const cfg *c) {
@@ -193,6 +194,12 @@ void freeze_all(mod *m) {
     if (!mod_ok(m)) return;
     for (tensor *t = m->params; t; t = t->next) t->frozen = true;
     for (edge *e = m->children; e; e = e->next) freeze_all(e->to);
+}
+void routed(mod *m, const cfg *c, const char *key, int64_t all) {
+    if (!mod_ok(m)) return;
+    val v = get(c, key);
+    m->chosen = v.kind == VAL_INT && v.i >= 0 && v.i < all ? v.i : all;
+    m->experts = all;
 }
 tensor *mod_take_param(mod *m, const char *name) {
     if (!mod_ok(m)) return NULL;

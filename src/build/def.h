@@ -19,7 +19,7 @@ typedef struct cfg cfg;             /* a config: fields of the config class, the
 
 /* ---- numbers: Python keeps 0 and 0.0 apart, and so does print(model) ------------------------------------------- */
 typedef struct num {
-    bool real;
+    bool real, none; /* none: Python's None, where a number may be missing */
     int64_t i; /* when !real */
     double d;  /* always */
 } num;
@@ -32,6 +32,7 @@ int64_t dim(const cfg *c, const char *key);   /* an int, 1 .. 2^31-1; null, abse
 int64_t count(const cfg *c, const char *key); /* an int, 0 .. 2^31-1 */
 int64_t whole(const cfg *c, const char *key); /* any int */
 num real(const cfg *c, const char *key);      /* an int or a float */
+num real_or_none(const cfg *c, const char *key); /* the same, or null */
 bool flag(const cfg *c, const char *key);     /* Python's truth of the value; absent is an error, null is false */
 const char *text(const cfg *c, const char *key); /* a string; "" after an error */
 bool has(const cfg *c, const char *key);      /* present and not null */
@@ -123,7 +124,7 @@ void fail(mod *m, const char *format, ...) __attribute__((format(printf, 2, 3)))
 #define sequential_list(m, name, n, fn, ...)                                                                      \
     for (mod *list_ = list_open((m), (name), "Sequential", (n)), *item_ = list_next(list_, #fn); item_;           \
          done(item_), item_ = list_next(list_, #fn))                                                              \
-        fn(item_, __VA_ARGS__)
+        begin(item_, CONFIG_(__VA_ARGS__)), fn(item_, __VA_ARGS__)
 mod *list_open(mod *m, const char *name, const char *cls, int64_t n);
 mod *list_next(mod *l, const char *cls); /* the next layer to build; NULL when the rest repeats or all are built */
 
@@ -172,6 +173,8 @@ tensor *add_buffer(mod *m, const char *name, made how, int dtype, bool persisten
 void in_dtype(tensor *t, int dtype); /* the constructor names a dtype */
 void freeze(tensor *t);              /* requires_grad = False */
 void freeze_all(mod *m);             /* for every parameter below */
+/* The parameters of m belong to `all` experts, of which config.key work on a token: what `tare count` calls active. */
+void routed(mod *m, const cfg *c, const char *key, int64_t all);
 
 /* ---- torch.nn: each registers the module with torch's exact extra_repr, parameters and buffers ------------------------ */
 #include "nn.h"

@@ -43,6 +43,9 @@ num real(const cfg *c, const char *key) {
     if (!to_num(v, &n)) cfg_refuse(c, key, v.kind == VAL_ABSENT ? "missing_key" : "bad_type", "a number is needed");
     return n;
 }
+num real_or_none(const cfg *c, const char *key) {
+    return get(c, key).kind == VAL_NULL ? (num){.none = true} : real(c, key);
+}
 bool flag(const cfg *c, const char *key) {
     val v = get(c, key);
     if (v.kind == VAL_ABSENT) cfg_refuse(c, key, "missing_key", "true or false is needed");

@@ -4,24 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- errors ---- */
-
-void cfg_refuse(const cfg *c, const char *key, const char *code, const char *format, ...) {
-    session *s = c->s;
-    if (!session_ok(s)) return;
-    const char *path = key ? arena_printf(s->a, "%s.%s", c->path, key) : c->path;
-    va_list args;
-    va_start(args, format);
-    char why[512];
-    vsnprintf(why, sizeof why, format, args);
-    va_end(args);
-    val v = key ? cfg_get(c, key) : (val){0};
-    if (!key) error_set(&s->err, TARE_BAD, code, path, "%s: %s", path, why);
-    else if (v.kind == VAL_ABSENT) error_set(&s->err, TARE_BAD, code, path, "%s is missing: %s", path, why);
-    else if (v.kind == VAL_CFG) error_set(&s->err, TARE_BAD, code, path, "%s: %s", path, why);
-    else error_set(&s->err, TARE_BAD, code, path, "%s is %s: %s", path, json_short(s->a, v, 80), why);
-}
-
 /* ---- storage ---- */
 
 static const char *real_key(const cfg *c, const char *key) {
@@ -55,6 +37,31 @@ static cfg_entry *store(cfg *c, const char *key, uint32_t hash, val v, tare_orig
     e->detail = detail;
     e->known |= known;
     return e;
+}
+
+/* ---- errors ---- */
+
+/* The key as the file spells it: definitions may ask by an alias, and so may the file. */
+static const char *spelling(const cfg *c, const char *key) {
+    const cfg_entry *e = cfg_entry_of(c, key);
+    if (!e) return key;
+    return (e->origin == TARE_FROM_ALIAS || e->origin == TARE_FROM_LEGACY) && e->detail ? e->detail : e->key;
+}
+void cfg_refuse(const cfg *c, const char *key, const char *code, const char *format, ...) {
+    session *s = c->s;
+    if (!session_ok(s)) return;
+    const char *path = key ? arena_printf(s->a, "%s.%s", c->path, spelling(c, key)) : c->path;
+    va_list args;
+    va_start(args, format);
+    char why[512];
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    val v = key ? cfg_get(c, key) : (val){0};
+    if (key && v.kind == VAL_ABSENT) v = left_get(c, key);
+    if (!key) error_set(&s->err, TARE_BAD, code, path, "%s: %s", path, why);
+    else if (v.kind == VAL_ABSENT) error_set(&s->err, TARE_BAD, code, path, "%s is missing: %s", path, why);
+    else if (v.kind == VAL_CFG) error_set(&s->err, TARE_BAD, code, path, "%s: %s", path, why);
+    else error_set(&s->err, TARE_BAD, code, path, "%s is %s: %s", path, json_short(s->a, v, 80), why);
 }
 
 /* ---- getattr ---- */

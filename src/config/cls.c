@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A family in use. Everything below `ready` is written once, under the lock, before `ready` is set. */
@@ -122,6 +123,98 @@ static slot *use(const family *f, tare_error *err) {
 }
 
 __attribute__((visibility("default"))) const char *tare_register_family(const family *f, const char *json);
+
+/* ---- finding: one table of all names, made at the first question and again after a registration ---- */
+
+typedef enum name_kind { NAME_TYPE = 1, NAME_CONFIG, NAME_MODEL } name_kind;
+typedef struct name_entry {
+    const char *name;
+    name_kind kind;
+    const family *f;
+    const void *what; /* config_class of a type or config, model_class of a model */
+} name_entry;
+typedef struct name_table {
+    size_t mask;
+    name_entry at[];
+} name_table;
+static _Atomic(name_table *) all_names;
+
+static size_t count_names(void) {
+    const family *f;
+    size_t n = 0;
+    for (size_t i = 0; (f = family_at(i)); i++) {
+        for (const config_class *r = f->configs; r->name; r++, n += 2)
+            for (const char *const *also = r->also; also && *also; also++) n++;
+        for (const model_class *c = f->models; c->name; c++) n++;
+    }
+    return n;
+}
+static name_entry *place_of(name_table *t, name_kind kind, const char *name) {
+    size_t i = (hash_text(name) + kind) & t->mask;
+    while (t->at[i].name && (t->at[i].kind != kind || strcmp(t->at[i].name, name))) i = (i + 1) & t->mask;
+    return &t->at[i];
+}
+static void put_name(name_table *t, name_kind kind, const char *name, const family *f, const void *what) {
+    name_entry *e = place_of(t, kind, name);
+    if (!e->name) *e = (name_entry){name, kind, f, what};
+}
+static name_table *make_names(void) {
+    size_t size = 64;
+    while (size < 2 * count_names()) size *= 2;
+    name_table *t = tarei_malloc(sizeof *t + size * sizeof *t->at);
+    if (!t) return NULL;
+    memset(t, 0, sizeof *t + size * sizeof *t->at);
+    t->mask = size - 1;
+    const family *f;
+    for (size_t i = 0; (f = family_at(i)); i++) {
+        for (const config_class *r = f->configs; r->name; r++) {
+            put_name(t, NAME_TYPE, r->model_type, f, r);
+            put_name(t, NAME_CONFIG, r->name, f, r);
+            for (const char *const *also = r->also; also && *also; also++) put_name(t, NAME_TYPE, *also, f, r);
+        }
+        for (const model_class *c = f->models; c->name; c++) put_name(t, NAME_MODEL, c->name, f, c);
+    }
+    return t;
+}
+static const name_entry *find_name(name_kind kind, const char *name, tare_error *err) {
+    name_table *t = atomic_load_explicit(&all_names, memory_order_acquire);
+    if (!t) {
+        pthread_mutex_lock(&lock);
+        t = atomic_load(&all_names);
+        if (!t) atomic_store(&all_names, t = make_names());
+        pthread_mutex_unlock(&lock);
+    }
+    if (!t) {
+        error_set(err, TARE_IO, "out_of_memory", NULL, "out of memory");
+        return NULL;
+    }
+    const name_entry *e = place_of(t, kind, name);
+    return e->name ? e : NULL;
+}
+const family *family_by_type(const char *model_type) {
+    const name_entry *e = find_name(NAME_TYPE, model_type, NULL);
+    return e ? e->f : NULL;
+}
+const family *family_of_class(const char *class_name, const model_class **row) {
+    const name_entry *e = find_name(NAME_MODEL, class_name, NULL);
+    if (e && row) *row = e->what;
+    return e ? e->f : NULL;
+}
+static const cclass *class_in(const family *f, const char *config_name, tare_error *err) {
+    slot *s = use(f, err);
+    for (size_t i = 0; s && i < s->class_count; i++)
+        if (!strcmp(s->classes[i].name, config_name)) return &s->classes[i];
+    return NULL;
+}
+const cclass *class_by_name(const char *config_name, tare_error *err) {
+    const name_entry *e = find_name(NAME_CONFIG, config_name, err);
+    return e ? class_in(e->f, config_name, err) : NULL;
+}
+const cclass *class_by_type(const char *model_type, tare_error *err) {
+    const name_entry *e = find_name(NAME_TYPE, model_type, err);
+    return e ? class_in(e->f, ((const config_class *)e->what)->name, err) : NULL;
+}
+
 const char *tare_register_family(const family *f, const char *json) {
     size_t n = atomic_load(&registered_count);
     if (!f || !f->name || !f->configs || !f->models || !json) return "a family needs a name, configs, models and its JSON";
@@ -134,54 +227,13 @@ const char *tare_register_family(const family *f, const char *json) {
     registered[n].json = json;
     registered[n].n = strlen(json);
     atomic_store(&registered_count, n + 1);
-    return use(f, NULL) ? NULL : "its JSON is wrong (docs/add-a-model.md shows the format)";
+    free(atomic_exchange(&all_names, NULL));
+    if (use(f, NULL)) return NULL;
+    atomic_store(&registered_count, n);
+    free(atomic_exchange(&all_names, NULL));
+    return "its JSON is wrong (docs/add-a-model.md shows the format)";
 }
 
-/* ---- finding ---- */
-
-static bool has_type(const config_class *r, const char *model_type) {
-    if (!strcmp(r->model_type, model_type)) return true;
-    for (const char *const *also = r->also; also && *also; also++)
-        if (!strcmp(*also, model_type)) return true;
-    return false;
-}
-static const config_class *rules_by_type(const char *model_type, const family **f) {
-    for (size_t i = 0; (*f = family_at(i)); i++)
-        for (const config_class *r = (*f)->configs; r->name; r++)
-            if (has_type(r, model_type)) return r;
-    return NULL;
-}
-const family *family_by_type(const char *model_type) {
-    const family *f;
-    return rules_by_type(model_type, &f) ? f : NULL;
-}
-const family *family_of_class(const char *class_name, const model_class **row) {
-    const family *f;
-    for (size_t i = 0; (f = family_at(i)); i++)
-        for (const model_class *c = f->models; c->name; c++)
-            if (!strcmp(c->name, class_name)) {
-                if (row) *row = c;
-                return f;
-            }
-    return NULL;
-}
-static const cclass *class_in(const family *f, const char *config_name, tare_error *err) {
-    slot *s = use(f, err);
-    for (size_t i = 0; s && i < s->class_count; i++)
-        if (!strcmp(s->classes[i].name, config_name)) return &s->classes[i];
-    return NULL;
-}
-const cclass *class_by_name(const char *config_name, tare_error *err) {
-    const family *f;
-    for (size_t i = 0; (f = family_at(i)); i++)
-        if (rules_of(f, config_name)) return class_in(f, config_name, err);
-    return NULL;
-}
-const cclass *class_by_type(const char *model_type, tare_error *err) {
-    const family *f;
-    const config_class *r = rules_by_type(model_type, &f);
-    return r ? class_in(f, r->name, err) : NULL;
-}
 val auto_tables(const family *f, tare_error *err) {
     slot *s = use(f, err);
     return s ? s->autos : (val){0};

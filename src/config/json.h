@@ -5,7 +5,7 @@
 #include "../core/error.h"
 #include "../core/val.h"
 
-enum { JSON_DEPTH = 128, JSON_LARGEST = 64 << 20 };
+enum { JSON_DEPTH = 128, JSON_LARGEST = 16 << 20 };
 /* Reads n bytes as one JSON value, into the arena. `what` names the source in errors ("config.json"). False: err is set.
  * Python's rules: NaN and Infinity are numbers, the last of equal keys wins. Integers beyond 64 bits, invalid UTF-8,
  * nesting beyond JSON_DEPTH and texts beyond JSON_LARGEST are refused. */

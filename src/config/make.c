@@ -8,12 +8,12 @@
 
 val left_get(const cfg *c, const char *key) {
     for (uint32_t i = 0; i < c->left_n; i++)
-        if (!c->left[i].taken && !strcmp(c->left[i].key, key)) return c->left[i].v;
+        if (!c->left[i].taken && same_word(c->left[i].key, key)) return c->left[i].v;
     return (val){0};
 }
 val left_take(cfg *c, const char *key) {
     for (uint32_t i = 0; i < c->left_n; i++)
-        if (!c->left[i].taken && !strcmp(c->left[i].key, key)) return c->left[i].taken = true, c->left[i].v;
+        if (!c->left[i].taken && same_word(c->left[i].key, key)) return c->left[i].taken = true, c->left[i].v;
     return (val){0};
 }
 
@@ -189,11 +189,12 @@ static void validate(const cfg *c) {
 
 /* ---- making one ---- */
 
+static bool given(val over, const char *key) { return over.n && dict_get(over, key).kind != VAL_ABSENT; }
 static void set_fields(cfg *c, val dict, val over) {
     for (size_t i = 0; i < c->k->field_count && session_ok(c->s); i++) {
         const cfield *f = &c->k->fields[i];
         val v = dict_get(dict, f->key);
-        tare_origin origin = v.kind == VAL_ABSENT ? TARE_FROM_DEFAULT : dict_get(over, f->key).kind != VAL_ABSENT ? TARE_FROM_OVERRIDE : TARE_FROM_FILE;
+        tare_origin origin = v.kind == VAL_ABSENT ? TARE_FROM_DEFAULT : given(over, f->key) ? TARE_FROM_OVERRIDE : TARE_FROM_FILE;
         if (v.kind == VAL_ABSENT) v = f->preset;
         if (v.kind == VAL_ABSENT) {
             cfg_refuse(c, f->key, "missing_key", "%s has no default for it", c->k->name);
@@ -211,7 +212,7 @@ static void gather_leftovers(cfg *c, val dict, val over) {
     for (uint32_t i = 0; i < dict.n; i++) {
         const char *key = dict.members[i].key;
         if (!strcmp(key, "model_type") || class_field(c->k, key, hash_text(key))) continue;
-        c->left[c->left_n++] = (cfg_left){.key = key, .v = dict.members[i].v, .origin = dict_get(over, key).kind != VAL_ABSENT ? TARE_FROM_OVERRIDE : TARE_FROM_FILE};
+        c->left[c->left_n++] = (cfg_left){.key = key, .v = dict.members[i].v, .origin = given(over, key) ? TARE_FROM_OVERRIDE : TARE_FROM_FILE};
     }
 }
 cfg *cfg_make(session *s, const cclass *k, val dict, val over, const char *path, const char *part) {

@@ -27,7 +27,7 @@ static bool read_file(session *s, const char *path, char **data, size_t *n) {
     }
     if (st.st_size > JSON_LARGEST) {
         close(fd);
-        return error_set(&s->err, TARE_BAD, "too_large", path, "%s has %lld bytes; a config of more than 64 MiB is refused", path, (long long)st.st_size), false;
+        return error_set(&s->err, TARE_BAD, "too_large", path, "%s has %lld bytes; a config of more than 16 MiB is refused", path, (long long)st.st_size), false;
     }
     size_t size = (size_t)st.st_size;
     *data = tarei_malloc(size + 1);

@@ -9,7 +9,7 @@ struct arena_chunk {
     size_t bytes;
     max_align_t data[];
 };
-enum { FIRST_CHUNK = 32 << 10, LARGEST_STEP = 1 << 20 };
+enum { FIRST_CHUNK = 64 << 10, LARGEST_STEP = 1 << 20, SPARES = 16 };
 
 static _Atomic long fail_in, allocations;
 
@@ -28,6 +28,26 @@ static bool allowed(void) {
 void *tarei_malloc(size_t bytes) { return allowed() ? malloc(bytes) : NULL; }
 void *tarei_realloc(void *old, size_t bytes) { return allowed() ? realloc(old, bytes) : NULL; }
 
+/* First chunks go round: a scan opens a model per line, and the heap would tidy itself up at every one of them. */
+static _Atomic(arena_chunk *) spares[SPARES];
+
+static arena_chunk *spare_chunk(void) {
+    if (atomic_load_explicit(&fail_in, memory_order_relaxed)) return NULL; /* so that every chunk can be made to fail */
+    for (size_t i = 0; i < SPARES; i++)
+        if (atomic_load_explicit(&spares[i], memory_order_relaxed)) {
+            arena_chunk *c = atomic_exchange(&spares[i], NULL);
+            if (c) return c;
+        }
+    return NULL;
+}
+static void release(arena_chunk *c) {
+    for (size_t i = 0; c->bytes == FIRST_CHUNK && i < SPARES; i++) {
+        arena_chunk *none = NULL;
+        if (!atomic_load_explicit(&spares[i], memory_order_relaxed) && atomic_compare_exchange_strong(&spares[i], &none, c)) return;
+    }
+    free(c);
+}
+
 _Noreturn void arena_exhausted(arena *a) { longjmp(*a->unwind, 1); }
 
 static void grow(arena *a, size_t bytes) {
@@ -35,7 +55,8 @@ static void grow(arena *a, size_t bytes) {
     if (want > LARGEST_STEP) want = LARGEST_STEP;
     if (want < bytes) want = bytes;
     if (a->limit && a->used + want > a->limit) arena_exhausted(a);
-    arena_chunk *c = tarei_malloc(sizeof *c + want);
+    arena_chunk *c = want == FIRST_CHUNK ? spare_chunk() : NULL;
+    if (!c) c = tarei_malloc(sizeof *c + want);
     if (!c) arena_exhausted(a);
     c->next = a->chunks;
     c->bytes = want;
@@ -80,7 +101,7 @@ char *arena_printf(arena *a, const char *format, ...) {
 void arena_free(arena *a) {
     for (arena_chunk *c = a->chunks, *next; c; c = next) {
         next = c->next;
-        free(c);
+        release(c);
     }
     *a = (arena){0};
 }

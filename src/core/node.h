@@ -57,6 +57,7 @@ typedef struct tare_mod {
     const family *family;
     bool shared;                    /* more than one edge leads to this very module */
     const char *first_path;         /* of a shared module: its first path in walk order */
+    int64_t chosen, experts;        /* of experts: how many work on a token, of how many; 0: not routed */
     /* while building */
     struct builder *b;
     struct tare_mod *parent;

@@ -61,7 +61,7 @@ const char *val_type(val v) {
 val dict_get(val d, const char *key) {
     if (d.kind == VAL_DICT)
         for (uint32_t i = 0; i < d.n; i++)
-            if (!strcmp(d.members[i].key, key)) return d.members[i].v;
+            if (same_word(d.members[i].key, key)) return d.members[i].v;
     return (val){0};
 }
 val dict_with(arena *a, val d, const char *key, val v) {

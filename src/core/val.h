@@ -4,6 +4,7 @@
 #include "arena.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct cfg;
 enum val_kind { VAL_ABSENT, VAL_NULL, VAL_BOOL, VAL_INT, VAL_REAL, VAL_TEXT, VAL_LIST, VAL_DICT, VAL_CFG };
@@ -41,4 +42,6 @@ val dict_with(arena *a, val d, const char *key, val v);
 val dict_without(arena *a, val d, const char *key);
 val list_of(arena *a, const val *items, size_t n);
 uint32_t hash_text(const char *s);
+/* Equal words; most that are compared differ in their first letter. */
+static inline bool same_word(const char *a, const char *b) { return *a == *b && !strcmp(a, b); }
 #endif

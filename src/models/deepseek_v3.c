@@ -26,6 +26,7 @@ static void DeepseekV3Experts(mod *m, const cfg *c) {
     int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
     param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
     param(m, "down_proj", EMPTY, n, d, ff);
+    routed(m, c, "num_experts_per_tok", n);
     act(m, "act_fn", c, "hidden_act");
 }
 static void DeepseekV3MoE(mod *m, const cfg *c) {

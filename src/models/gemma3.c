@@ -2,7 +2,7 @@
  * Mirrors models/gemma3, transformers 5.23.0. */
 #include "../build/def.h"
 
-enum { MOST_LAYERS = 4096 };
+enum { MOST_LAYERS = 4096 }; /* whose types are derived; a list in the config may be longer */
 
 /* Python's i % period == 0, for any number. */
 static bool divides(val period, int64_t i) {
@@ -19,7 +19,8 @@ static void alternate_layer_types(cfg *c) {
         return;
     }
     if (n > MOST_LAYERS) refuse(c, "num_hidden_layers", "above %d layers, layer_types has to say what they are", MOST_LAYERS);
-    for (int64_t i = 0; i < n && i < MOST_LAYERS; i++) types[i] = val_text(divides(period, i + 1) ? "full_attention" : "sliding_attention");
+    for (int64_t i = 0; i < n && i < MOST_LAYERS; i++)
+        types[i] = val_text(divides(period, i + 1) ? "full_attention" : "sliding_attention");
     put(c, "layer_types", list_new(c, types, (size_t)(n < MOST_LAYERS ? n : MOST_LAYERS)), "full_attention every sliding_window_pattern layers");
 }
 static void Gemma3TextConfig(cfg *c) {
@@ -50,7 +51,7 @@ static val with_theta(cfg *c, val all, const char *layer_type, const char *old_k
 static val with_scaling(cfg *c, val all, val scaling) {
     val full = dict_get(all, "full_attention");
     if (full.kind != VAL_DICT || scaling.kind != VAL_DICT) {
-        refuse(c, "rope_parameters", "its full_attention and the rope_scaling to put there have to be objects");
+        refuse(c, NULL, "rope_scaling goes into rope_parameters.full_attention, so both have to be objects");
         return all;
     }
     for (uint32_t i = 0; i < scaling.n; i++) full = dict_put(c, full, scaling.members[i].key, scaling.members[i].v);

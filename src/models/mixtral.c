@@ -9,6 +9,7 @@ static void MixtralExperts(mod *m, const cfg *c) {
     int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
     param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
     param(m, "down_proj", EMPTY, n, d, ff);
+    routed(m, c, "num_experts_per_tok", n);
     act(m, "act_fn", c, "hidden_act");
 }
 static void MixtralTopKRouter(mod *m, const cfg *c) {
@@ -20,7 +21,7 @@ static void MixtralSparseMoeBlock(mod *m, const cfg *c) {
 }
 static void MixtralAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
-    int64_t head = dim_or(c, "head_dim", d / heads);
+    int64_t head = flag_or(c, "head_dim", false) ? dim(c, "head_dim") : d / heads; /* 0 counts as not given */
     linear(m, "q_proj", d, heads * head, false);
     linear(m, "k_proj", d, kv_heads * head, false);
     linear(m, "v_proj", d, kv_heads * head, false);

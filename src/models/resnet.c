@@ -39,8 +39,7 @@ static void shortcut(mod *m, int64_t in, int64_t out, int64_t stride) {
 }
 /* `in` and `stride` are those of a stage's first layer; the others keep width and size. */
 static void ResNetBasicLayer(mod *m, const cfg *c, int64_t in, int64_t out, int64_t stride) {
-    bool first = layer_first(m);
-    if (!first) in = out, stride = 1;
+    if (!layer_first(m)) in = out, stride = 1;
     shortcut(m, in, out, stride);
     mod *layer = sequential(m, "layer");
     append(layer, ResNetConvLayer, in, out, 3, stride, "relu");
@@ -48,9 +47,9 @@ static void ResNetBasicLayer(mod *m, const cfg *c, int64_t in, int64_t out, int6
     act(m, "activation", c, "hidden_act");
 }
 static void ResNetBottleNeckLayer(mod *m, const cfg *c, int64_t in, int64_t out, int64_t stride) {
-    bool first = layer_first(m), early = flag(c, "downsample_in_bottleneck");
+    bool early = flag(c, "downsample_in_bottleneck");
     int64_t reduced = out / 4;
-    if (!first) in = out, stride = 1;
+    if (!layer_first(m)) in = out, stride = 1;
     shortcut(m, in, out, stride);
     mod *layer = sequential(m, "layer");
     append(layer, ResNetConvLayer, in, reduced, 1, early ? stride : 1, "relu");

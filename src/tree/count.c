@@ -17,6 +17,7 @@ static void count_params(const node *m, uint64_t times, tare_counts *out) {
         out->with_ties += n;
         if (t->owner && t->first != slot) continue; /* counted where it is first */
         out->total += n;
+        out->active += m->experts ? (uint64_t)(t->elements / m->experts * m->chosen) * times : n;
         if (!t->frozen) out->trainable += n;
         if (embeds(m)) out->embedding += n;
         out->bytes[t->dtype] += n * tare_dtype_bytes((tare_dtype)t->dtype);
@@ -52,7 +53,6 @@ void tree_count(const node *root, tare_counts *out) {
     seen s = {.n = 0};
     memset(out, 0, sizeof *out);
     count_node(root, 1, out, &s);
-    out->active = out->total;
 }
 uint64_t tree_params(const node *root, bool trainable_only) {
     tare_counts c;

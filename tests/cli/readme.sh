@@ -3,7 +3,8 @@
 #
 #  - README.md and docs/*.md: in a ```console block, each line "$ COMMAND" is run and the lines below it are what it must
 #    print (both streams; "exit status N" at the end when it is not 0). --update writes them anew.
-#  - README.md, between <!-- models --> and <!-- /models -->: what `tare models` says. A family that is newer than the block
+#  - README.md's C program is one of examples/, which other tests build and run.
+#  - README.md, between <!-- models --> and <!-- /models -->: what `tare models --json` says. A family that is newer than the block
 #    may be missing from it; one that is not known may not be in it.
 #  - tare help and docs/tare.1: every example runs; every command and option is in the man page and in both completions.
 #  - docs/errors.md: every code that the sources use is in the list, and no other.
@@ -69,7 +70,10 @@ for file in "$root/README.md" "$root/CONTRIBUTING.md" "$root"/docs/*.md; do
 done
 
 # ---- the table of what works ------------------------------------------------------------------------------------------
-models() { echo '```'; tare models; echo '```'; }
+models() {
+    printf '| model type | classes |\n|---|---|\n'
+    tare models --json | sed -n 's/.*"model_type": "\([^"]*\)", "classes": \[\(.*\)\]}.*/| `\1` | \2 |/p' | tr -d '"'
+}
 block() { sed -n '/^<!-- models -->$/,/^<!-- \/models -->$/p' "$root/README.md" | sed '1d; $d'; }
 models >"$box/models"
 if [ -n "$update" ]; then
@@ -78,6 +82,14 @@ if [ -n "$update" ]; then
 fi
 block | grep -vxF -f "$box/models" >"$box/wrong" && say "README.md lists what tare models does not: $(head -n 3 "$box/wrong")"
 [ "$(block | wc -l)" -gt 10 ] || say "README.md has no table of models"
+
+# ---- the program -----------------------------------------------------------------------------------------------------
+sed -n '/^```c$/,/^```$/p' "$root/README.md" | sed '1d; $d' >"$box/program"
+found=
+for file in "$root"/examples/*.c; do
+    tail -n "$(wc -l <"$box/program")" "$file" | cmp -s - "$box/program" && found=1
+done
+[ -n "$found" ] || say "README.md: its C program is not the end of one of examples/*.c, which tests build and run"
 
 # ---- help, the man page, completion -----------------------------------------------------------------------------------
 commands=$(tare help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
@@ -113,6 +125,7 @@ literals() { grep -rhoE "$1" "$root/src" "$root/cli" --include='*.c' | grep -oE 
     literals 'refuse\([^,"]+, [^,]+, "[a-z_]+"'
     literals 'refuse\(err, "[a-z_]+"'
 } | sort -u >"$box/used"
+[ -s "$box/used" ] || say "no error code was found in the sources"
 comm -13 "$box/listed" "$box/used" >"$box/wrong"
 [ -s "$box/wrong" ] && say "docs/errors.md lacks the codes: $(tr '\n' ' ' <"$box/wrong")"
 while read -r code; do
