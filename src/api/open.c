@@ -172,12 +172,21 @@ static bool read_host(session *s, tare_model *m, const char *words) {
     error_set(&s->err, TARE_USAGE, "usage", NULL, "--host: %s", why);
     return false;
 }
+/* Code that a repository brings is named, so that nobody believes it had a part in this. */
+static void note_code(opening *w) {
+    session *s = &w->config->s;
+    val map = cfg_get(w->config->c, "auto_map");
+    if (map.kind == VAL_ABSENT || map.kind == VAL_NULL) return;
+    const char *before = w->made->note;
+    w->made->note = arena_printf(s->a, "%s%sauto_map names code, %s; it is never followed", before ? before : "", before ? "; " : "", json_short(s->a, map, 120));
+}
 static bool build(opening *w) {
     tare_model *m = w->made;
     session *s = &w->config->s;
     cfg *c = w->config->c;
     const family *f = NULL;
     const model_class *row = pick(w, &c, &f);
+    note_code(w);
     if (!row || (w->o.host && !read_host(s, m, w->o.host))) return false;
     if (w->o.attn && !read_attn(s, c, w->o.attn)) return false;
     if (w->o.dtype && c != w->config->c) cfg_dtype(c, dtype_word(w->o.dtype));

@@ -2,7 +2,6 @@
 #include "mod.h"
 #include "../config/json.h"
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 /* ---- ACT2FN ---- */
@@ -123,6 +122,7 @@ static const struct rope *table(mod *m, const cfg *c, val params, const char *la
     double size = head_dim_of(c) * share;
     int64_t d = size > 0 && size <= INT32_MAX ? (int64_t)(share == 1 ? ceil(size) : size) : 0;
     *r = (struct rope){.type = rope_types[i], .theta = theta, .dim = d, .config = c, .layer_type = layer_type};
+    if (mod_ok(m) && d == 2 && !strcmp(rope_types[i], "dynamic")) cfg_refuse(c, "rope_parameters", "bad_value", "rope_type \"dynamic\" needs more than 2 rotary dimensions");
     if (mod_ok(m) && d < 1) fail(m, "the rotary part of the head has no dimensions");
     return mod_ok(m) ? r : NULL;
 }

@@ -6,6 +6,7 @@
  * dim() and its kin return 1 after an error, so nothing traps. A module function has the name of its class. */
 #ifndef TARE_DEF_H
 #define TARE_DEF_H
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,7 +52,12 @@ int64_t num_labels(const cfg *c);             /* len(id2label) */
 #define NO_PAD INT64_MIN
 int64_t pad(const cfg *c);                    /* pad_token_id, or NO_PAD when null or absent */
 const cfg *text_config(const cfg *c);         /* get_text_config() */
-/* Refuses the config: names $.key and its value, then the words. */
+/* a * b, for products of more than two sizes: what does not fit in 64 bits becomes a size that is refused. */
+static inline int64_t times(int64_t a, int64_t b) {
+    int64_t product;
+    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+/* Refuses the config: names $.key and its value, then the words. NULL for a key that is gone: then the words say it all. */
 void refuse(const cfg *c, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Variants: a copy of the config with one key set; the original is untouched (copy.deepcopy(config) and an assignment). */
@@ -136,6 +142,7 @@ int64_t layer_mod(mod *m, int64_t k);            /* index % k */
 bool layer_in(mod *m, const cfg *c, const char *key);          /* index is in a list of ints */
 const char *layer_text(mod *m, const cfg *c, const char *key); /* list[index], a string */
 int64_t layer_dim(mod *m, const cfg *c, const char *key);      /* list[index], an int >= 1 */
+int64_t layer_count(mod *m, const cfg *c, const char *key);    /* list[index], an int >= 0 */
 int64_t layer_dim_before(mod *m, const cfg *c, const char *key, int64_t first); /* list[index - 1], or `first` for layer 0 */
 int64_t layer_idx(mod *m);                       /* the index itself: layers that ask are never folded */
 mod *layer_list(mod *m);                         /* the list item that encloses m's list, to ask about an outer list */

@@ -86,6 +86,12 @@ static int64_t size_of(const cfg *c, const char *key, val v) {
     return 1;
 }
 int64_t layer_dim(mod *m, const cfg *c, const char *key) { return size_of(c, key, ask(m, ASK_ITEM, 0, list_value(c, key))); }
+int64_t layer_count(mod *m, const cfg *c, const char *key) {
+    val v = ask(m, ASK_ITEM, 0, list_value(c, key));
+    if (v.kind == VAL_INT && v.i >= 0 && v.i <= INT32_MAX) return v.i;
+    cfg_refuse(c, key, "bad_value", "it needs an int of at least 0 for every layer");
+    return 0;
+}
 int64_t layer_dim_before(mod *m, const cfg *c, const char *key, int64_t first) { return size_of(c, key, ask(m, ASK_BEFORE, first, list_value(c, key))); }
 mod *layer_list(mod *m) {
     for (mod *p = m; p; p = p->parent)

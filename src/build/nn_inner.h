@@ -4,15 +4,8 @@
 #include "def.h"
 #include "mod.h"
 #include <inttypes.h>
-#include <math.h>
 
 static inline const char *py_bool(bool b) { return b ? "True" : "False"; }
-
-/* A product that cannot overflow: what does not fit is a size that add_param() refuses. */
-static inline int64_t times(int64_t a, int64_t b) {
-    int64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
-}
 
 /* init.kaiming_uniform_(weight, a=sqrt(5)) and the uniform bias that goes with it, as Linear and the convolutions draw them. */
 static inline made drawn_weight(double fan_in) { return (made){.op = MADE_KAIMING_UNIFORM, .a = sqrt(5.0), .b = fan_in}; }

@@ -4,11 +4,15 @@
 val get(const cfg *c, const char *key);                 /* absent when there is none; the read is noted */
 void put(cfg *c, const char *key, val v, const char *formula); /* setattr(): aliases apply, a field's type is checked */
 val leftover(const cfg *c, const char *key);            /* kwargs.get(key): keys of the file that are no fields */
+void put_legacy(cfg *c, const char *key, val v, const char *spelling); /* put(), for a value that the file gives under an old spelling */
 val take(cfg *c, const char *key);                      /* kwargs.pop(key, absent) */
 void drop(cfg *c, const char *key);                     /* delattr */
 val dict_new(cfg *c);
 val dict_put(cfg *c, val d, const char *key, val v);    /* a copy of d with key set */
 val list_new(cfg *c, const val *items, size_t n);
+/* Room for a list of *n values; list_in() makes it one. Above a million, key is refused and *n becomes 0. */
+val *list_room(cfg *c, const char *key, int64_t *n);
+val list_in(const val *items, int64_t n);
 val text_new(cfg *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Class attribute of the config class, as dumped: "default_theta". */
 val class_value(const cfg *c, const char *key);
@@ -17,6 +21,7 @@ val config_to_dict(cfg *c, const char *config_class_name, val d);
 /* BackboneConfigMixin.set_output_features_output_indices(): needs stage_names set. */
 void backbone_outputs(cfg *c, val out_features, val out_indices);
 void backbone_to_dict(cfg *c);
+void backbone_verify(const cfg *c);                     /* BackboneMixin.__init__: the same check again, after leftover keys */
 /* standardize_rope_params() */
 void standardize_rope(cfg *c);
 /* The validate_architecture() that many classes share: hidden_size must be a multiple of num_attention_heads. */

@@ -158,7 +158,12 @@ void force_flag(cfg *c, const char *key, bool v) {
     left_take(c, key);
     put(c, key, val_bool(v), "always");
 }
-val leftover(const cfg *c, const char *key) { return left_get(c, key); }
+void put_legacy(cfg *c, const char *key, val v, const char *spelling) { cfg_set(c, key, v, TARE_FROM_LEGACY, spelling); }
+val leftover(const cfg *c, const char *key) {
+    for (uint32_t i = 0; i < c->left_n; i++)
+        if (same_word(c->left[i].key, key)) c->left[i].read = true;
+    return left_get(c, key);
+}
 val take(cfg *c, const char *key) { return left_take(c, key); }
 void drop(cfg *c, const char *key) {
     cfg_entry *e = cfg_entry_of(c, key);
@@ -169,6 +174,11 @@ void drop(cfg *c, const char *key) {
 val dict_new(cfg *c) { return (void)c, (val){.kind = VAL_DICT}; }
 val dict_put(cfg *c, val d, const char *key, val v) { return dict_with(c->s->a, d, key, v); }
 val list_new(cfg *c, const val *items, size_t n) { return list_of(c->s->a, items, n); }
+val *list_room(cfg *c, const char *key, int64_t *n) {
+    if (*n > MOST_MODULES) cfg_refuse(c, key, "too_large", "lists of up to %d values are made", MOST_MODULES), *n = 0;
+    return arena_array(c->s->a, (size_t)*n, sizeof(val));
+}
+val list_in(const val *items, int64_t n) { return (val){.kind = VAL_LIST, .n = (uint32_t)n, .items = items}; }
 val text_new(cfg *c, const char *format, ...) {
     char out[1024];
     va_list args;
@@ -185,6 +195,7 @@ val config_to_dict(cfg *c, const char *config_class_name, val d) {
     return other ? cfg_to_dict(other) : (val){.kind = VAL_DICT};
 }
 void backbone_outputs(cfg *c, val out_features, val out_indices) { backbone_settle(c, out_features, out_indices); }
+void backbone_verify(const cfg *c) { backbone_check((cfg *)c); }
 void backbone_to_dict(cfg *c) {
     put(c, "out_features", get(c, "_out_features"), NULL);
     put(c, "out_indices", get(c, "_out_indices"), NULL);

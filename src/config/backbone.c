@@ -48,6 +48,13 @@ static bool check(cfg *c, val stages) {
     return agree;
 }
 
+bool backbone_check(cfg *c) {
+    val stages = cfg_get(c, "stage_names");
+    if (stages.kind == VAL_LIST && stages.n) return check(c, stages);
+    cfg_refuse(c, "stage_names", "missing_key", "a backbone needs the names of its stages");
+    return false;
+}
+
 static val names_of(cfg *c, val stages, val indices) {
     val *items = arena_array(c->s->a, indices.n, sizeof *items);
     for (uint32_t i = 0; i < indices.n; i++) {
@@ -65,13 +72,9 @@ static val indices_of(cfg *c, val stages, val features) {
 }
 void backbone_settle(cfg *c, val features, val indices) {
     val stages = cfg_get(c, "stage_names");
-    if (stages.kind != VAL_LIST || !stages.n) {
-        cfg_refuse(c, "stage_names", "missing_key", "a backbone needs the names of its stages");
-        return;
-    }
     cfg_set(c, "_out_features", features.kind == VAL_ABSENT ? val_null() : features, TARE_FROM_FORMULA, "out_features");
     cfg_set(c, "_out_indices", indices.kind == VAL_ABSENT ? val_null() : indices, TARE_FROM_FORMULA, "out_indices");
-    if (!session_ok(c->s) || !check(c, stages)) return;
+    if (!session_ok(c->s) || !backbone_check(c)) return;
     features = cfg_get(c, "_out_features");
     indices = cfg_get(c, "_out_indices");
     if (features.kind == VAL_NULL && indices.kind == VAL_NULL) {

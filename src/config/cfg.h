@@ -22,7 +22,7 @@ typedef struct cfg_left { /* a key of the file that is no field */
     const char *key;
     val v;
     uint8_t origin;
-    bool taken;
+    bool taken, read;
 } cfg_left;
 typedef struct cfg {
     session *s;

@@ -110,7 +110,11 @@ static void take_reserved(cfg *c) {
 }
 static void apply_leftovers(cfg *c) {
     for (uint32_t i = 0; i < c->left_n; i++)
-        if (!c->left[i].taken) cfg_set(c, c->left[i].key, c->left[i].v, (tare_origin)c->left[i].origin, NULL);
+        if (!c->left[i].taken) {
+            cfg_set(c, c->left[i].key, c->left[i].v, (tare_origin)c->left[i].origin, NULL);
+            cfg_entry *e = c->left[i].read ? cfg_entry_of(c, c->left[i].key) : NULL;
+            if (e) e->read = true;
+        }
 }
 static void rename_layer_types(cfg *c, const char *key) {
     static const char *const names[][2] = {{"mamba", "linear_attention"}, {"attention", "full_attention"},

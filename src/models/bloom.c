@@ -3,7 +3,7 @@
 
 static void BloomConfig(cfg *c) {
     val d = take(c, "n_embed"); /* the old spelling of hidden_size, and the stronger one */
-    if (d.kind != VAL_ABSENT && d.kind != VAL_NULL) put(c, "hidden_size", d, "n_embed");
+    if (d.kind != VAL_ABSENT && d.kind != VAL_NULL) put_legacy(c, "hidden_size", d, "n_embed");
 }
 static void BloomAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "n_head");

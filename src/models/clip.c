@@ -43,7 +43,7 @@ static void CLIPMLP(mod *m, const cfg *c) {
 }
 static void CLIPEncoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
-    num eps = real(c, "layer_norm_eps");
+    num eps = real_or_none(c, "layer_norm_eps");
     sub(m, "self_attn", CLIPAttention, c);
     layernorm(m, "layer_norm1", d, eps);
     sub(m, "mlp", CLIPMLP, c);
@@ -55,11 +55,11 @@ static void CLIPEncoder(mod *m, const cfg *c) {
 static void CLIPTextModel(mod *m, const cfg *c) {
     sub(m, "embeddings", CLIPTextEmbeddings, c);
     sub(m, "encoder", CLIPEncoder, c);
-    layernorm(m, "final_layer_norm", dim(c, "hidden_size"), real(c, "layer_norm_eps"));
+    layernorm(m, "final_layer_norm", dim(c, "hidden_size"), real_or_none(c, "layer_norm_eps"));
 }
 static void CLIPVisionModel(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
-    num eps = real(c, "layer_norm_eps");
+    num eps = real_or_none(c, "layer_norm_eps");
     sub(m, "embeddings", CLIPVisionEmbeddings, c);
     layernorm(m, "pre_layrnorm", d, eps); /* upstream's spelling */
     sub(m, "encoder", CLIPEncoder, c);

@@ -2,26 +2,23 @@
  * Mirrors models/gemma3, transformers 5.23.0. */
 #include "../build/def.h"
 
-enum { MOST_LAYERS = 4096 }; /* whose types are derived; a list in the config may be longer */
-
 /* Python's i % period == 0, for any number. */
 static bool divides(val period, int64_t i) {
     if (period.kind == VAL_INT) return i % period.i == 0;
-    return period.kind == VAL_BOOL || __builtin_fmod((double)i, period.d) == 0;
+    return period.kind == VAL_BOOL || fmod((double)i, period.d) == 0;
 }
 /* Every sixth layer attends to everything, unless the config says otherwise. */
 static void alternate_layer_types(cfg *c) {
-    val types[MOST_LAYERS], period = get(c, "_sliding_window_pattern");
+    val period = get(c, "_sliding_window_pattern");
     int64_t n = count(c, "num_hidden_layers");
     bool is_number = period.kind == VAL_INT || period.kind == VAL_BOOL || period.kind == VAL_REAL;
     if (!is_number || !val_true(period)) {
         refuse(c, "_sliding_window_pattern", "without layer_types, sliding_window_pattern has to be a number other than 0");
         return;
     }
-    if (n > MOST_LAYERS) refuse(c, "num_hidden_layers", "above %d layers, layer_types has to say what they are", MOST_LAYERS);
-    for (int64_t i = 0; i < n && i < MOST_LAYERS; i++)
-        types[i] = val_text(divides(period, i + 1) ? "full_attention" : "sliding_attention");
-    put(c, "layer_types", list_new(c, types, (size_t)(n < MOST_LAYERS ? n : MOST_LAYERS)), "full_attention every sliding_window_pattern layers");
+    val *types = list_room(c, "num_hidden_layers", &n);
+    for (int64_t i = 0; i < n; i++) types[i] = val_text(divides(period, i + 1) ? "full_attention" : "sliding_attention");
+    put(c, "layer_types", list_in(types, n), "full_attention every sliding_window_pattern layers");
 }
 static void Gemma3TextConfig(cfg *c) {
     if (flag(c, "use_bidirectional_attention")) {
@@ -66,13 +63,14 @@ static void Gemma3TextConfig_convert_rope(cfg *c) {
     if (scaling.kind != VAL_ABSENT && scaling.kind != VAL_NULL) all = with_scaling(c, all, scaling);
     all = with_theta(c, all, "full_attention", "rope_theta", "global");
     all = with_theta(c, all, "sliding_attention", "rope_local_base_freq", "local");
-    put(c, "rope_parameters", all, scaling.kind == VAL_DICT ? "rope_scaling, for the full layers" : "one entry per layer type");
+    if (scaling.kind == VAL_DICT) put_legacy(c, "rope_parameters", all, "rope_scaling");
+    else put(c, "rope_parameters", all, "one entry per layer type");
     standardize_rope(c);
 }
 
 static void Gemma3TextScaledWordEmbedding(mod *m, const char *name, int64_t n, int64_t d, int64_t padding_idx) {
     mod *e = embedding_as(m, name, "Gemma3TextScaledWordEmbedding", n, d, padding_idx);
-    buffer_scalar(e, "embed_scale", FULL(__builtin_sqrt((double)d)), DT_DEFAULT, TRANSIENT);
+    buffer_scalar(e, "embed_scale", FULL(sqrt((double)d)), DT_DEFAULT, TRANSIENT);
 }
 static void Gemma3MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
@@ -118,7 +116,7 @@ static void Gemma3ForCausalLM(mod *m, const cfg *c) {
 static void Gemma3MultiModalProjector(mod *m, const cfg *c) {
     const cfg *vision = part(c, "vision_config");
     int64_t d = dim(vision, "hidden_size"), patches = dim(vision, "image_size") / dim(vision, "patch_size");
-    int64_t tokens_per_side = (int64_t)__builtin_sqrt((double)dim(c, "mm_tokens_per_image"));
+    int64_t tokens_per_side = (int64_t)sqrt((double)dim(c, "mm_tokens_per_image"));
     int64_t kernel = patches / tokens_per_side;
     param(m, "mm_input_projection_weight", ZEROS, d, dim(part(c, "text_config"), "hidden_size"));
     Gemma3RMSNorm(m, "mm_soft_emb_norm", d, real(vision, "layer_norm_eps"));

@@ -1,14 +1,11 @@
 /* ResNet: stages of residual convolutions, also as a backbone. Mirrors models/resnet, transformers 5.23.0. */
 #include "../build/def.h"
 
-enum { MOST_STAGES = 255 };
-
 static void ResNetConfig(cfg *c) {
-    val names[1 + MOST_STAGES] = {val_text("stem")};
-    int64_t n = len(c, "depths");
-    if (n > MOST_STAGES) refuse(c, "depths", "these are more than %d stages", MOST_STAGES);
-    for (int64_t i = 1; i <= n && i <= MOST_STAGES; i++) names[i] = text_new(c, "stage%d", (int)i);
-    put(c, "stage_names", list_new(c, names, 1 + (size_t)(n < MOST_STAGES ? n : MOST_STAGES)), "a stem, then one stage per depth");
+    int64_t n = len(c, "depths") + 1;
+    val *names = list_room(c, "depths", &n);
+    for (int64_t i = 0; i < n; i++) names[i] = i ? text_new(c, "stage%d", (int)i) : val_text("stem");
+    put(c, "stage_names", list_in(names, n), "a stem, then one stage per depth");
     backbone_outputs(c, take(c, "out_features"), take(c, "out_indices"));
     len(c, "hidden_sizes"); /* null is refused, as list(None) is */
 }
@@ -59,7 +56,8 @@ static void ResNetBottleNeckLayer(mod *m, const cfg *c, int64_t in, int64_t out,
 }
 static void ResNetStage(mod *m, const cfg *c) {
     int64_t in = layer_dim_before(m, c, "hidden_sizes", dim(c, "embedding_size"));
-    int64_t out = layer_dim(m, c, "hidden_sizes"), depth = layer_dim(m, c, "depths");
+    int64_t out = layer_dim(m, c, "hidden_sizes"), depth = layer_count(m, c, "depths");
+    if (depth < 1) depth = 1; /* the first layer is there in any case */
     int64_t stride = layer_first(m) && !flag(c, "downsample_in_first_stage") ? 1 : 2;
     if (!strcmp(text(c, "layer_type"), "bottleneck")) {
         sequential_list(m, "layers", depth, ResNetBottleNeckLayer, c, in, out, stride);
@@ -87,6 +85,7 @@ static void ResNetForImageClassification(mod *m, const cfg *c) {
     else identity(classifier, next_name(classifier));
 }
 static void ResNetBackbone(mod *m, const cfg *c) {
+    backbone_verify(c);
     sub(m, "embedder", ResNetEmbeddings, c);
     sub(m, "encoder", ResNetEncoder, c);
 }
