@@ -131,7 +131,7 @@ static void put_sum(const char *label, size_t width, uint64_t n, const char *siz
         const char *unit = strchr(size, ' ');
         out_format(&std_out, "   %5.*s %-3s", (int)(unit - size), size, unit + 1);
     }
-    if (*remark) out_format(&std_out, "   %s", remark);
+    if (*remark) out_format(&std_out, "%s%s", *size ? "   " : "               ", remark);
     out_text(&std_out, "\n");
 }
 
@@ -177,7 +177,7 @@ static void put_text(const tare_model *m, const args *a, const tare_counts *c, c
     put_sum("parameters", width, c->total, bytes_text(all_bytes(c), size), "");
     for (size_t i = 0; i < p->n; i++) put_part(&p->rows[i], width, c->total);
     if (c->trainable != c->total) put_sum("trainable", width, c->trainable, "", "");
-    if (c->active != c->total) put_sum("active", width, c->active, "", "           used for one token");
+    if (c->active != c->total) put_sum("active", width, c->active, "", "used for one token");
     if (c->buffers) put_buffers(m, c, width);
 }
 

@@ -2,7 +2,7 @@
 #include "why.h"
 #include <string.h>
 
-enum { VALUE = 28, PATH = 48 };
+enum { VALUE = 36, PATH = 48 };
 static const char *const origins[] = {
     [TARE_FROM_FILE] = "file", [TARE_FROM_OVERRIDE] = "override", [TARE_FROM_ALIAS] = "alias",
     [TARE_FROM_DEFAULT] = "default", [TARE_FROM_FORMULA] = "formula", [TARE_FROM_LEGACY] = "legacy",

@@ -1,6 +1,6 @@
 /* Reading handles: texts, digests, rows, tensors, counts. */
 #include "handle.h"
-#include "../build/facts.h"
+#include "facts.h"
 #include "../config/json.h"
 #include "../config/rows.h"
 #include "../config/source.h"

@@ -17,12 +17,14 @@ void conv1d_gpt(mod *m, const char *name, int64_t nf, int64_t nx);
 typedef struct rope {
     const char *type;   /* "default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional" */
     double theta;
-    int64_t dim;        /* rotary dimensions; the table has (dim + 1) / 2 entries */
+    int64_t dim;        /* rotary dimensions */
+    int64_t entries;    /* of the table */
     const cfg *config;
     const char *layer_type; /* NULL when rope_parameters is flat */
 } rope;
 /* XRotaryEmbedding(config): transient float32 buffers inv_freq and original_inv_freq. The rotary size is head_dim (or
- * hidden_size / num_attention_heads) times partial_rotary_factor where `partial`. An unknown rope_type is refused. */
+ * hidden_size / num_attention_heads); times partial_rotary_factor for every rope type but "default", and for that too where
+ * the class's own function does so (`partial`). Parameters that the type's formula cannot take are refused. */
 void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partial);
 /* One table per layer type, {type}_inv_freq and {type}_original_inv_freq, over the sorted set of config.layer_types. */
 void rotary_by_layer_type(mod *m, const char *name, const char *cls, const cfg *c);

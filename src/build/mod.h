@@ -4,6 +4,7 @@
 #include "../config/cfg.h"
 #include "../core/host.h"
 #include "../core/node.h"
+#include "attn.h"
 #include "def.h"
 
 enum { MOST_MODULES = 1 << 20 };
@@ -30,6 +31,8 @@ int dtype_number(const char *torch_name); /* a tare_dtype, or -1 */
 /* A class attribute with inheritance: own, then the group's. */
 #define FACT(row, field) ((row)->own.field ? (row)->own.field : (row)->like ? (row)->like->field : 0)
 
+attn_support model_support(const mod *m); /* what attention it supports, by its class and config */
+
 bool mod_ok(const mod *m); /* false after an error: do nothing */
 void mod_mark(mod *m, int kind);
 const char *mod_class(const mod *m);
@@ -39,11 +42,4 @@ tensor *mod_take_param(mod *m, const char *name); /* unlinks it; NULL when there
 int tensor_rank(const tensor *t);
 int64_t tensor_size(const tensor *t, int axis);
 const char *mod_path(const mod *m);  /* in the arena */
-
-/* One module without a config, for tests of layers. */
-mod *mod_scratch(void);
-char *mod_scratch_print(mod *m);     /* print() of the root, class "Root"; caller frees */
-char *mod_scratch_tree(mod *m);
-const char *mod_scratch_error(const mod *m);
-void mod_scratch_free(mod *m);
 #endif

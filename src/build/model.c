@@ -1,6 +1,4 @@
 /* One model: attention settled, modules made, ties resolved. */
-#include "attn.h"
-#include "facts.h"
 #include "builder.h"
 #include <stdio.h>
 #include <string.h>

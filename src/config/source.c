@@ -121,13 +121,14 @@ bool source_read(session *s, const char *model, val *dict, bool *bare) {
     size_t blanks = strspn(model, " \t\r\n");
     if (model[blanks] == '{') return json_read(s->a, model, strlen(model), "the config", dict, &s->err);
     if (!*model) return error_set(&s->err, TARE_USAGE, "usage", NULL, "the model is empty: give a config.json, a folder, an id or a model type"), false;
-    if (!stat(model, &st)) {
-        if (!S_ISDIR(st.st_mode)) return read_json_file(s, model, dict);
-        return read_json_file(s, arena_printf(s->a, "%s/config.json", model), dict);
-    }
-    const struct preset_row *p = preset(model);
+    bool there = !stat(model, &st), folder = there && S_ISDIR(st.st_mode), type = family_by_type(model) != NULL;
+    if (there && !folder) return read_json_file(s, model, dict);
+    const char *inside = folder ? arena_printf(s->a, "%s/config.json", model) : NULL;
+    /* a folder that happens to be called like a model type is one only if it holds a config */
+    if (folder && (!type || !access(inside, F_OK))) return read_json_file(s, inside, dict);
+    const struct preset_row *p = type ? NULL : preset(model);
     if (p) return json_read(s->a, p->json, (size_t)(p->json_end - p->json), p->id, dict, &s->err);
-    if (!family_by_type(model)) return unknown(s, model);
+    if (!type) return unknown(s, model);
     *dict = dict_with(s->a, (val){.kind = VAL_DICT}, "model_type", val_text(arena_text(s->a, model, strlen(model))));
     *bare = true;
     return true;
@@ -151,7 +152,12 @@ bool source_override(session *s, const char *const *set, val *dict, val *over) {
         const char *path = arena_text(s->a, *set, (size_t)(equals - *set)), *text = equals + 1;
         tare_error not_json = {0};
         val v;
-        if (!json_read(s->a, text, strlen(text), "the value", &v, &not_json)) v = val_text(arena_text(s->a, text, strlen(text))); /* a bare word is text */
+        bool is_json = json_read(s->a, text, strlen(text), "the value", &v, &not_json);
+        if (!is_json && strcmp(not_json.code, "bad_json")) {
+            error_set(&s->err, not_json.status, not_json.code, path, "%s: %s", path, not_json.message);
+            return false;
+        }
+        if (!is_json) v = val_text(arena_text(s->a, text, strlen(text))); /* a bare word is text */
         *dict = put_path(s, *dict, path, v);
         *over = put_path(s, *over, path, val_bool(true));
     }

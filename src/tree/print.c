@@ -73,14 +73,24 @@ static void print_children(const node *n, sink *s, int depth) {
             print_node(e->to, s, depth + 1);
         }
 }
-/* "(weight): Parameter containing: [torch.float32 of size 3x4]" */
+/* torch.typename() of a tensor on the meta device. */
+static const char *tensor_type(int dtype) {
+    switch (dtype) {
+    case TARE_F16: return "meta.HalfTensor";
+    case TARE_BF16: return "meta.BFloat16Tensor";
+    case TARE_F64: return "meta.DoubleTensor";
+    default: return "meta.FloatTensor";
+    }
+}
+/* ParameterList and ParameterDict describe themselves by their parameters, each line two blanks further in; a single one
+ * stays on the line of the class. */
 static void print_params(const node *n, sink *s, int depth) {
     for (const tensor_node *t = n->params; t; t = t->next) {
-        line(s, depth + 1);
-        sink_char(s, '(');
+        if (t != n->params || t->next || n->children) line(s, depth + 1);
+        sink_text(s, "  (");
         sink_text(s, t->name);
         sink_text(s, "): Parameter containing: [torch.");
-        sink_text(s, tare_dtype_torch((tare_dtype)t->dtype));
+        sink_text(s, n->kind == KIND_PARAMETER_DICT ? tensor_type(t->dtype) : tare_dtype_torch((tare_dtype)t->dtype));
         sink_text(s, " of size ");
         for (int i = 0; i < t->rank; i++) {
             if (i) sink_char(s, 'x');
@@ -105,7 +115,7 @@ static void print_node(const node *n, sink *s, int depth) {
         if (!list) print_extra(n->extra, s, depth);
         if (params) print_params(n, s, depth);
         (list ? print_list : print_children)(n, s, depth);
-        line(s, depth);
+        if (!params || n->children || n->params->next) line(s, depth);
     }
     sink_char(s, ')');
 }

@@ -2,6 +2,7 @@
  * plain mutations find the ways in which JSON breaks. */
 #include "fuzz.h"
 #include <json-c/json.h>
+#include <stdio.h>
 #include <string.h>
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t n, size_t most);
@@ -40,18 +41,17 @@ static const char *some_key(struct json_object *o) {
     }
     return NULL;
 }
-/* A key that the config class of this object knows, copied to `key`. */
-static bool known_key(struct json_object *o, char *key, size_t n) {
-    const char *json = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
-    tare_config *c = tare_config_parse(json, strlen(json), NULL, NULL);
+/* A key that the defaults of the root's type have, at any depth, copied to `key`. */
+static bool known_key(struct json_object *root, char *key, size_t n) {
+    struct json_object *config, *type;
+    if (json_object_object_get_ex(root, "config", &config) && json_object_is_type(config, json_type_object)) root = config;
+    if (!json_object_object_get_ex(root, "model_type", &type) || !json_object_is_type(type, json_type_string)) return false;
+    tare_config *c = tare_config_open(json_object_get_string(type), NULL, NULL);
     const tare_config_row *rows;
     size_t count = c ? tare_config_rows(c, &rows) : 0;
     if (count) {
-        const char *path = rows[draw(count)].path;
-        size_t length = strcspn(path, ".");
-        if (length >= n) length = n - 1;
-        memcpy(key, path, length);
-        key[length] = 0;
+        const char *path = rows[draw(count)].path, *dot = strrchr(path, '.');
+        snprintf(key, n, "%s", dot ? dot + 1 : path);
     }
     tare_config_free(c);
     return count > 0;
@@ -63,10 +63,9 @@ static void change(struct json_object *root) {
     const char *old = some_key(o);
     size_t what = draw(4);
     if (what == 0 && old) json_object_object_del(o, old);
-    else if (what > 1 && known_key(o, key, sizeof key)) json_object_object_add(o, key, json_tokener_parse(odd[draw(ODD)]));
+    else if (what > 1 && known_key(root, key, sizeof key)) json_object_object_add(o, key, json_tokener_parse(odd[draw(ODD)]));
     else if (old) {
-        strncpy(key, old, sizeof key - 1);
-        key[sizeof key - 1] = 0;
+        snprintf(key, sizeof key, "%s", old);
         json_object_object_add(o, key, json_tokener_parse(odd[draw(ODD)]));
     }
 }

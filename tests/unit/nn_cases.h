@@ -87,12 +87,12 @@ CASE(parameter_list_two,
      "    (1): Parameter containing: [torch.bfloat16 of size 3]\n"
      ")",
      "0 F32 4x5; 1 BF16 3", mod *l = parameter_list(m, "x"); param(l, "0", ZEROS, 4, 5); in_dtype(param(l, "1", ZEROS, 3), DT_BF16))
-CASE(parameter_dict_one, "ParameterDict(  (image): Parameter containing: [torch.FloatTensor of size 1x4])", "image F32 1x4",
+CASE(parameter_dict_one, "ParameterDict(  (image): Parameter containing: [torch.meta.FloatTensor of size 1x4])", "image F32 1x4",
      param(parameter_dict(m, "x"), "image", ZEROS, 1, 4))
 CASE(parameter_dict_two,
      "ParameterDict(\n"
-     "    (audio): Parameter containing: [torch.FloatTensor of size 1x4]\n"
-     "    (image): Parameter containing: [torch.BFloat16Tensor of size 2]\n"
+     "    (audio): Parameter containing: [torch.meta.FloatTensor of size 1x4]\n"
+     "    (image): Parameter containing: [torch.meta.BFloat16Tensor of size 2]\n"
      ")",
      "audio F32 1x4; image BF16 2", mod *d = parameter_dict(m, "x"); param(d, "audio", ZEROS, 1, 4);
      in_dtype(param(d, "image", ZEROS, 2), DT_BF16))

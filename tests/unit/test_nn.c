@@ -1,5 +1,5 @@
 /* torch.nn's layers against the reference: what they print, their tensors in order, and what their constructors refuse. */
-#include "../../src/build/mod.h"
+#include "scratch.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

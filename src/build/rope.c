@@ -1,0 +1,159 @@
+/* Rotary tables: how many entries each rope type gives, and which parameters its formula cannot take. */
+#include "mod.h"
+#include <string.h>
+
+typedef struct parameters { /* of one table */
+    const cfg *c;
+    val all;            /* rope_parameters, or its entry for a layer type */
+    const char *type;
+    double head;        /* head_dim: a leftover key may make it a float */
+    double share;       /* partial_rotary_factor */
+} parameters;
+
+static bool ok(const parameters *p) { return session_ok(p->c->s); }
+static bool number(val v, double *d) {
+    if (v.kind == VAL_INT) *d = (double)v.i;
+    else if (v.kind == VAL_REAL) *d = v.d;
+    else if (v.kind == VAL_BOOL) *d = v.b;
+    else return false;
+    return true;
+}
+static double needed(const parameters *p, const char *key) {
+    double d = 1;
+    if (!number(dict_get(p->all, key), &d)) cfg_refuse(p->c, "rope_parameters", "bad_type", "its %s has to be a number", key);
+    return d;
+}
+static bool given(const parameters *p, const char *key) {
+    val v = dict_get(p->all, key);
+    return v.kind != VAL_ABSENT && v.kind != VAL_NULL;
+}
+static void refuse_value(const parameters *p, const char *what) { cfg_refuse(p->c, "rope_parameters", "bad_value", "%s", what); }
+
+/* ---- per type ---- */
+
+/* dynamic, yarn and longrope ask for head_dim by getattr with a default, which null does not trigger. */
+static bool reads_null(const char *type) { return !strcmp(type, "dynamic") || !strcmp(type, "yarn") || !strcmp(type, "longrope"); }
+static double head_dim_of(const cfg *c, const char *type) {
+    val v = get(c, "head_dim");
+    double d = 0;
+    if (v.kind == VAL_NULL && reads_null(type)) cfg_refuse(c, "head_dim", "bad_type", "rope_type \"%s\" needs a number", type);
+    if (val_true(v) && !number(v, &d)) cfg_refuse(c, "head_dim", "bad_type", "a number is needed");
+    return d != 0 ? d : (double)(dim(c, "hidden_size") / dim(c, "num_attention_heads"));
+}
+static double ratio(const parameters *p) { /* what stands in for a factor of null */
+    double original = needed(p, "original_max_position_embeddings"), most = 1;
+    number(cfg_get(p->c, "max_position_embeddings"), &most);
+    if (original == 0) refuse_value(p, "its original_max_position_embeddings is 0");
+    return most / original;
+}
+static void check_yarn(const parameters *p, int64_t d) {
+    static const char *const betas[] = {"beta_fast", "beta_slow"}, *const scales[] = {"mscale", "mscale_all_dim"};
+    double theta = needed(p, "rope_theta"), original = needed(p, "original_max_position_embeddings");
+    if (given(p, "factor")) needed(p, "factor");
+    for (int i = 0; i < 2; i++) {
+        double beta = val_true(dict_get(p->all, betas[i])) ? needed(p, betas[i]) : 1;
+        if (ok(p) && original / beta <= 0) refuse_value(p, "its original_max_position_embeddings and betas have to be above 0");
+        if (val_true(dict_get(p->all, "mscale")) && val_true(dict_get(p->all, "mscale_all_dim")) && !given(p, "attention_factor")) needed(p, scales[i]);
+    }
+    if (ok(p) && (theta <= 0 || theta == 1)) refuse_value(p, "rope_type \"yarn\" needs a rope_theta above 0 other than 1");
+    if (ok(p) && d % 2 && d != 3) refuse_value(p, "rope_type \"yarn\" needs an even number of rotary dimensions");
+}
+static void check_llama3(const parameters *p) {
+    needed(p, "factor");
+    if (needed(p, "low_freq_factor") == 0 || needed(p, "high_freq_factor") == 0) refuse_value(p, "its low_freq_factor and high_freq_factor cannot be 0");
+}
+static void check_dynamic(const parameters *p, int64_t d) {
+    double most = 1;
+    needed(p, "factor");
+    if (!number(cfg_get(p->c, "max_position_embeddings"), &most) || most == 0) cfg_refuse(p->c, "max_position_embeddings", "bad_value", "rope_type \"dynamic\" divides by it");
+    if (ok(p) && d == 2) refuse_value(p, "rope_type \"dynamic\" needs more than 2 rotary dimensions");
+}
+/* The short factors scale the table entry by entry; a single one, or a single entry, is spread over the other. */
+static int64_t check_longrope(const parameters *p, int64_t n) {
+    val factors = dict_get(p->all, "short_factor");
+    double original = needed(p, "original_max_position_embeddings"), d, factor = given(p, "factor") ? needed(p, "factor") : ratio(p);
+    if (ok(p) && factor > 1 && !given(p, "attention_factor") && (original <= 0 || original == 1)) refuse_value(p, "its original_max_position_embeddings has to be above 1");
+    for (uint32_t i = 0; factors.kind == VAL_LIST && i < factors.n; i++)
+        if (!number(factors.items[i], &d)) refuse_value(p, "its short_factor has to be a list of numbers");
+    if (ok(p) && factors.n != n && factors.n != 1 && n != 1) refuse_value(p, "its short_factor needs one number for every two rotary dimensions");
+    return n == 1 ? factors.n : n;
+}
+/* The full table, the part that does not turn filled with zeros. */
+static int64_t proportional(const parameters *p) {
+    int64_t angles = (int64_t)floor(p->share * p->head / 2), all = (int64_t)floor(p->head / 2);
+    if (given(p, "factor")) needed(p, "factor");
+    if (angles < 0) refuse_value(p, "its partial_rotary_factor is below 0");
+    return angles > all ? angles : all;
+}
+
+/* ---- tables ---- */
+
+static const char *const types[] = {"default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional"};
+static const char *type_of(const cfg *c, val params) {
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (val_equal(dict_get(params, "rope_type"), val_text(types[i]))) return types[i];
+    cfg_refuse(c, "rope_parameters", "bad_value", "its rope_type is none of default, linear, dynamic, yarn, longrope, llama3, proportional");
+    return NULL;
+}
+static int64_t entries_of(const parameters *p, int64_t d) {
+    int64_t n = (d + 1) / 2;
+    if (!strcmp(p->type, "linear")) needed(p, "factor");
+    else if (!strcmp(p->type, "dynamic")) check_dynamic(p, d);
+    else if (!strcmp(p->type, "yarn")) check_yarn(p, d);
+    else if (!strcmp(p->type, "llama3")) check_llama3(p);
+    else if (!strcmp(p->type, "longrope")) return check_longrope(p, n);
+    else if (!strcmp(p->type, "proportional")) return proportional(p);
+    return n;
+}
+static const struct rope *table(mod *m, const cfg *c, val params, const char *layer_type, bool partial) {
+    parameters p = {.c = c, .all = params, .type = type_of(c, params), .share = 1};
+    if (!p.type) return NULL;
+    p.head = head_dim_of(c, p.type);
+    double theta = needed(&p, "rope_theta");
+    bool shared = (partial || strcmp(p.type, "default")) && dict_get(params, "partial_rotary_factor").kind != VAL_ABSENT;
+    if (shared) p.share = needed(&p, "partial_rotary_factor");
+    double size = p.head * p.share;
+    int64_t d = size > 0 && size <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : 0;
+    if (mod_ok(m) && d < 1 && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head has no dimensions");
+    struct rope *r = arena_new(c->s->a, struct rope);
+    *r = (struct rope){.type = p.type, .theta = theta, .dim = d, .config = c, .layer_type = layer_type};
+    if (mod_ok(m)) r->entries = entries_of(&p, d);
+    return mod_ok(m) ? r : NULL;
+}
+static void add_tables(mod *m, const char *prefix, const struct rope *r) {
+    if (!r) return;
+    made how = {.op = MADE_ROPE, .rope = r};
+    buffer(m, mod_printf(m, "%sinv_freq", prefix), how, DT_F32, TRANSIENT, r->entries);
+    buffer(m, mod_printf(m, "%soriginal_inv_freq", prefix), how, DT_F32, TRANSIENT, r->entries);
+}
+void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partial) {
+    mod *x = child(m, name, cls);
+    if (!mod_ok(m)) return;
+    val params = get(c, "rope_parameters");
+    if (params.kind != VAL_DICT) cfg_refuse(c, "rope_parameters", "bad_type", "rotary parameters are an object");
+    add_tables(x, "", mod_ok(m) ? table(x, c, params, NULL, partial) : NULL);
+    done(x);
+}
+
+/* The next name after `last` in the sorted set of a list; NULL at its end. */
+static const char *next_in_set(val list_value, const char *last) {
+    const char *next = NULL;
+    for (uint32_t i = 0; i < list_value.n; i++) {
+        const char *s = list_value.items[i].kind == VAL_TEXT ? list_value.items[i].s : "";
+        if (strcmp(s, last) > 0 && (!next || strcmp(s, next) < 0)) next = s;
+    }
+    return next;
+}
+void rotary_by_layer_type(mod *m, const char *name, const char *cls, const cfg *c) {
+    mod *x = child(m, name, cls);
+    if (!mod_ok(m)) return;
+    val params = get(c, "rope_parameters"), kinds = get(c, "layer_types");
+    if (kinds.kind != VAL_LIST) cfg_refuse(c, "layer_types", "bad_type", "a list of layer types is needed");
+    for (const char *kind = mod_ok(m) ? next_in_set(kinds, "") : NULL; kind && mod_ok(m); kind = next_in_set(kinds, kind)) {
+        val one = dict_get(params, kind);
+        if (one.kind == VAL_NULL) continue;
+        if (one.kind != VAL_DICT) cfg_refuse(c, "rope_parameters", "missing_key", "it needs an entry \"%s\"", kind);
+        else add_tables(x, mod_printf(x, "%s_", kind), table(x, c, one, kind, false));
+    }
+    done(x);
+}
