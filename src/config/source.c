@@ -154,7 +154,8 @@ bool source_override(session *s, const char *const *set, val *dict, val *over) {
         val v;
         bool is_json = json_read(s->a, text, strlen(text), "the value", &v, &not_json);
         if (!is_json && strcmp(not_json.code, "bad_json")) {
-            error_set(&s->err, not_json.status, not_json.code, path, "%s: %s", path, not_json.message);
+            const char *where = arena_printf(s->a, "$.%s", path);
+            error_set(&s->err, not_json.status, not_json.code, where, "%s is %.60s: %s", where, text, not_json.message);
             return false;
         }
         if (!is_json) v = val_text(arena_text(s->a, text, strlen(text))); /* a bare word is text */
