@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STDIN_LIMIT = 64 << 20 };
+enum { STDIN_LIMIT = 16 << 20 };
 
 tare_open_options options_of(const args *a) {
     return (tare_open_options){
@@ -33,7 +33,7 @@ static bool read_input(out *text, tare_error *err) {
         if (k == 0) return true;
         out_put(text, piece, (size_t)k);
         if (text->failed) return error_fill(err, TARE_IO, "out_of_memory", "out of memory while reading standard input"), false;
-        if (text->n > STDIN_LIMIT) return error_fill(err, TARE_BAD, "too_large", "standard input is larger than 64 MiB: that is no config"), false;
+        if (text->n > STDIN_LIMIT) return error_fill(err, TARE_BAD, "too_large", "standard input is larger than 16 MiB: that is no config"), false;
     }
 }
 

@@ -68,7 +68,7 @@ static void grow(arena *a, size_t bytes) {
 
 void *arena_alloc(arena *a, size_t bytes) {
     if (bytes > SIZE_MAX / 2) arena_exhausted(a);
-    bytes = (bytes + 15) & ~(size_t)15;
+    bytes = bytes ? (bytes + 15) & ~(size_t)15 : 16; /* nothing has an address too */
     if ((size_t)(a->end - a->at) < bytes) grow(a, bytes);
     void *p = a->at;
     a->at += bytes;

@@ -72,7 +72,7 @@ done
 # ---- the table of what works ------------------------------------------------------------------------------------------
 models() {
     printf '| model type | classes |\n|---|---|\n'
-    tare models --json | sed -n 's/.*"model_type": "\([^"]*\)", "classes": \[\(.*\)\]}.*/| `\1` | \2 |/p' | tr -d '"'
+    tare models --json | sed -n 's/.*"model_type": "\([^"]*\)", "classes": \[\([^]]*\)\].*/| `\1` | \2 |/p' | tr -d '"'
 }
 block() { sed -n '/^<!-- models -->$/,/^<!-- \/models -->$/p' "$root/README.md" | sed '1d; $d'; }
 models >"$box/models"
