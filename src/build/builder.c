@@ -162,7 +162,7 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
     t->shape = sizes;
     t->elements = 1;
     t->dtype = (uint8_t)m->b->dtype;
-    t->how = (fill){(int)how.op, how.a, how.b, how.rope};
+    t->how = (fill){(int)how.op, how.a, how.b, how.row, how.of};
     for (int i = 0; i < rank; i++) {
         sizes[i] = shape[i];
         if (shape[i] < 1) fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);

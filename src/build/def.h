@@ -151,9 +151,10 @@ mod *layer_list(mod *m);                         /* the list item that encloses 
  * `made` is how the constructor fills the tensor: kept for initialisation. Sizes follow, outermost first. */
 typedef struct made {
     enum { MADE_EMPTY, MADE_ZEROS, MADE_ONES, MADE_FULL, MADE_RANDN, MADE_RAND, MADE_NORMAL, MADE_UNIFORM, MADE_KAIMING_UNIFORM,
-           MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_FN } op;
-    double a, b;          /* FULL: the value; NORMAL: mean, std; UNIFORM: from, to; KAIMING_UNIFORM: a, fan_in */
-    const struct rope *rope;
+           MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE } op;
+    double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in; XAVIER_UNIFORM: fan_in, fan_out */
+    int64_t row;    /* NORMAL: this row is zeroed after the draw, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none */
+    const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits */
 } made;
 #define EMPTY ((made){.op = MADE_EMPTY})
 #define ZEROS ((made){.op = MADE_ZEROS})

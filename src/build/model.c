@@ -23,6 +23,14 @@ static bool requested(mod *m, val v, const char *key, const char *chosen, const 
     error_set(&m->b->s->err, TARE_BAD, "bad_type", path, "%s has to be the name of an implementation, or null", path);
     return false;
 }
+/* A config may bring parallel plans of its own; every model merges them into its class's. */
+static void check_plans(const cfg *c) {
+    static const char *const plans[] = {"base_model_tp_plan", "base_model_pp_plan", "base_model_ep_plan", "base_model_fsdp_plan"};
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        val v = cfg_get(c, plans[i]);
+        if (val_true(v) && v.kind != VAL_DICT) cfg_refuse(c, plans[i], "bad_type", "a parallel plan is an object");
+    }
+}
 void settle_attention(mod *m) {
     cfg *c = (cfg *)m->config; /* the reference writes its choice into the config object, for inner models to read */
     session *s = m->b->s;
@@ -43,6 +51,7 @@ void settle_attention(mod *m) {
     }
     c->experts_chosen = chosen;
     if (FACT(m->model, can_generate) == YES) generation_check(c);
+    check_plans(c);
 }
 
 

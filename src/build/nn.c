@@ -68,7 +68,7 @@ mod *embedding_as(mod *m, const char *name, const char *cls, int64_t n, int64_t 
     mod_mark(x, KIND_EMBEDDING);
     if (row == NO_PAD) extra_repr(x, "%" PRId64 ", %" PRId64, n, d);
     else extra_repr(x, "%" PRId64 ", %" PRId64 ", padding_idx=%" PRId64, n, d, row);
-    param(x, "weight", NORMAL(0, 1), n, d);
+    param(x, "weight", ((made){.op = MADE_NORMAL, .b = 1, .row = row == NO_PAD ? 0 : row + 1}), n, d);
     done(x);
     return x;
 }

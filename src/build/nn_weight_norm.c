@@ -3,10 +3,10 @@
 #include "nn_inner.h"
 
 /* `from` is kept with the new tensors: initialisation makes them from what was drawn for it. */
-static void add_from(mod *m, const char *name, const tensor *from, const int64_t *shape, int rank) {
-    tensor *t = add_param(m, name, EMPTY, shape, rank);
+static void add_from(mod *m, const char *name, made how, const tensor *from, const int64_t *shape, int rank) {
+    how.of = from;
+    tensor *t = add_param(m, name, how, shape, rank);
     if (!mod_ok(m)) return;
-    t->how.rope = from;
     t->dtype = from->dtype;
     t->frozen = from->frozen;
 }
@@ -15,14 +15,14 @@ static void add_from(mod *m, const char *name, const tensor *from, const int64_t
 static void add_magnitude(mod *m, const char *name, const tensor *weight, int64_t axis) {
     int64_t shape[5] = {1, 1, 1, 1, 1};
     if (axis >= 0) shape[axis] = tensor_size(weight, (int)axis);
-    add_from(m, name, weight, shape, axis >= 0 ? tensor_rank(weight) : 0);
+    add_from(m, name, (made){.op = MADE_MAGNITUDE, .row = axis + 1}, weight, shape, axis >= 0 ? tensor_rank(weight) : 0);
 }
 
 static void add_direction(mod *m, const char *name, const tensor *weight) {
     int64_t shape[5] = {0};
     int rank = tensor_rank(weight);
     for (int i = 0; i < rank; i++) shape[i] = tensor_size(weight, i);
-    add_from(m, name, weight, shape, rank);
+    add_from(m, name, (made){.op = MADE_DIRECTION}, weight, shape, rank);
 }
 
 static tensor *take_weight(mod *conv, int64_t axis) {

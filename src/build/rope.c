@@ -80,7 +80,12 @@ static int64_t check_longrope(const parameters *p, int64_t n) {
 }
 /* The full table, the part that does not turn filled with zeros. */
 static int64_t proportional(const parameters *p) {
-    int64_t angles = (int64_t)floor(p->share * p->head / 2), all = (int64_t)floor(p->head / 2);
+    double turning = floor(p->share * p->head / 2), half = floor(p->head / 2);
+    if (!(fabs(turning) <= INT32_MAX && half <= INT32_MAX)) {
+        refuse_value(p, "its partial_rotary_factor is absurd");
+        return 1;
+    }
+    int64_t angles = (int64_t)turning, all = (int64_t)half;
     if (given(p, "factor")) needed(p, "factor");
     if (angles < 0) refuse_value(p, "its partial_rotary_factor is below 0");
     return angles > all ? angles : all;
@@ -122,7 +127,7 @@ static const struct rope *table(mod *m, const cfg *c, val params, const char *la
 }
 static void add_tables(mod *m, const char *prefix, const struct rope *r) {
     if (!r) return;
-    made how = {.op = MADE_ROPE, .rope = r};
+    made how = {.op = MADE_ROPE, .of = r};
     buffer(m, mod_printf(m, "%sinv_freq", prefix), how, DT_F32, TRANSIENT, r->entries);
     buffer(m, mod_printf(m, "%soriginal_inv_freq", prefix), how, DT_F32, TRANSIENT, r->entries);
 }

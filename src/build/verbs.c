@@ -24,7 +24,10 @@ static int64_t an_int(const cfg *c, const char *key, int64_t least, const char *
     return 1;
 }
 int64_t dim(const cfg *c, const char *key) { return an_int(c, key, 1, "an int of at least 1"); }
-int64_t count(const cfg *c, const char *key) { return an_int(c, key, 0, "an int of at least 0"); }
+int64_t count(const cfg *c, const char *key) {
+    val v = get(c, key);
+    return v.kind == VAL_BOOL ? v.b : an_int(c, key, 0, "an int of at least 0"); /* range(True): only keys without a type get here */
+}
 int64_t whole(const cfg *c, const char *key) {
     val v = get(c, key);
     if (v.kind == VAL_INT) return v.i;
@@ -113,7 +116,7 @@ int64_t pad(const cfg *c) {
     if (v.kind == VAL_ABSENT || v.kind == VAL_NULL) return NO_PAD;
     return whole(c, "pad_token_id");
 }
-const cfg *text_config(const cfg *c) { return cfg_text_config(c); }
+const cfg *text_config(const cfg *c) { return cfg_text_config(c, false); }
 void refuse(const cfg *c, const char *key, const char *format, ...) {
     char why[512];
     va_list args;

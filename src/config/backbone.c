@@ -19,14 +19,16 @@ static bool check_features(cfg *c, val stages, val features) {
     }
     return true;
 }
+/* Python's True and False are ints. */
+static int64_t index_of(val v) { return v.kind == VAL_BOOL ? v.b : v.i; }
 static bool check_indices(cfg *c, val stages, val indices) {
     int64_t last = -1;
     if (indices.kind != VAL_LIST) return cfg_refuse(c, "_out_indices", "bad_type", "out_indices is a list of ints"), false;
     for (uint32_t i = 0; i < indices.n; i++) {
         val v = indices.items[i];
-        if (v.kind != VAL_INT) return cfg_refuse(c, "_out_indices", "bad_type", "out_indices is a list of ints"), false;
+        if (v.kind != VAL_INT && v.kind != VAL_BOOL) return cfg_refuse(c, "_out_indices", "bad_type", "out_indices is a list of ints"), false;
         /* Python's modulo: any negative number lands on a stage */
-        int64_t at = v.i < 0 ? ((v.i % stages.n) + stages.n) % stages.n : v.i;
+        int64_t at = index_of(v) < 0 ? ((v.i % stages.n) + stages.n) % stages.n : index_of(v);
         if (at >= stages.n) return cfg_refuse(c, "_out_indices", "bad_value", "there are %u stages", stages.n), false;
         if (at <= last) return cfg_refuse(c, "_out_indices", "bad_value", "out_indices names stages once and in their order"), false;
         last = at;
@@ -40,7 +42,7 @@ static bool check(cfg *c, val stages) {
     if (features.kind == VAL_NULL || indices.kind == VAL_NULL) return true;
     bool agree = features.n == indices.n;
     for (uint32_t i = 0; agree && i < indices.n; i++) {
-        int64_t at = indices.items[i].i;
+        int64_t at = index_of(indices.items[i]);
         if (at < 0) at += stages.n;
         agree = at >= 0 && at < stages.n && val_equal(stages.items[at], features.items[i]);
     }
@@ -58,7 +60,7 @@ bool backbone_check(cfg *c) {
 static val names_of(cfg *c, val stages, val indices) {
     val *items = arena_array(c->s->a, indices.n, sizeof *items);
     for (uint32_t i = 0; i < indices.n; i++) {
-        int64_t at = indices.items[i].i;
+        int64_t at = index_of(indices.items[i]);
         if (at < 0) at += stages.n;
         if (at < 0) cfg_refuse(c, "_out_indices", "bad_value", "there are %u stages", stages.n);
         else items[i] = stages.items[at];

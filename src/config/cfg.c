@@ -132,6 +132,7 @@ static bool set_property(cfg *c, const char *key, val v, tare_origin origin) {
         if (c->done && v.kind != VAL_NULL) rope_standardize(c);
     } else if (!strcmp(key, "torch_dtype")) cfg_set(c, "dtype", v, TARE_FROM_LEGACY, key);
     else if (!strcmp(key, "output_attentions")) set_output_attentions(c, v);
+    else if (!strcmp(key, "_output_attentions")) c->output_attentions = v; /* where the reference keeps it, past its check */
     else if (!strcmp(key, "_attn_implementation")) cfg_attn(c, v);
     else if (!strcmp(key, "_experts_implementation")) cfg_experts(c, v);
     else if (!strcmp(key, "name_or_path")) c->name_or_path = v;
@@ -180,7 +181,8 @@ void cfg_experts(cfg *c, val v) {
     }
 }
 void cfg_dtype(cfg *c, const char *torch_name) {
-    val v = torch_name ? val_text(torch_name) : val_null();
+    val v = torch_name ? val_text(torch_name) : val_null(), now = cfg_get(c, "dtype");
+    if (!torch_name && now.kind > VAL_NULL) cfg_refuse(c, "dtype", "bad_type", "a model is built in float32, float16, bfloat16 or float64");
     store(c, "dtype", hash_text("dtype"), v, TARE_FROM_OVERRIDE, NULL, true);
     for (size_t i = 0; i < c->k->part_count; i++) {
         cfg *p = part_of(c, i);
@@ -188,14 +190,21 @@ void cfg_dtype(cfg *c, const char *torch_name) {
     }
 }
 
-const cfg *cfg_text_config(const cfg *c) {
+/* Leftover keys of these names count too, whatever they hold. */
+val cfg_text_part(const cfg *c, bool decoder) {
     static const char *const names[] = {"text_encoder", "decoder", "generator", "text_config"};
-    const cfg *found = NULL;
-    for (size_t i = 0; i < 4; i++) {
+    val found = {0};
+    for (size_t i = decoder; i < 4; i++) {
         val v = cfg_get(c, names[i]);
-        if (v.kind != VAL_CFG) continue;
-        if (found) cfg_refuse(c, names[i], "bad_value", "more than one part could be the text config");
-        found = v.cfg;
+        if (v.kind == VAL_ABSENT || v.kind == VAL_NULL) continue;
+        if (found.kind != VAL_ABSENT) cfg_refuse(c, names[i], "bad_value", "more than one part could be the text config");
+        found = v;
     }
-    return found ? found : c;
+    return found;
+}
+const cfg *cfg_text_config(const cfg *c, bool decoder) {
+    val v = cfg_text_part(c, decoder);
+    if (v.kind == VAL_CFG) return v.cfg;
+    if (v.kind != VAL_ABSENT) cfg_refuse(c, NULL, "bad_type", "what stands for the text config (decoder, generator, text_config or text_encoder) is %s, not a config", json_short(c->s->a, v, 60));
+    return c;
 }

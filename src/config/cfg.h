@@ -53,7 +53,8 @@ void cfg_experts(cfg *c, val v);
 void cfg_dtype(cfg *c, const char *torch_name);  /* _from_config: this config and its parts */
 val cfg_to_dict(const cfg *c);                   /* to_dict() */
 val cfg_to_dict_in(const cfg *c, arena *a);      /* the same, made in another arena: the config is only read */
-const cfg *cfg_text_config(const cfg *c);        /* get_text_config(); NULL with an error when ambiguous */
+const cfg *cfg_text_config(const cfg *c, bool decoder); /* get_text_config(decoder=...); an error when ambiguous or no config */
+val cfg_text_part(const cfg *c, bool decoder);   /* the value it finds; absent when there is none */
 const char *dtype_canonical(const char *name);   /* "half" -> "float16"; NULL: torch has no such dtype */
 
 /* pieces of post_init */

@@ -3,8 +3,6 @@
 #include "json.h"
 #include "rules_impl.h"
 #include "../core/num.h"
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_LABELS = 1000000 };
@@ -43,6 +41,21 @@ static bool plain_int(const char *key) {
         if (*p < '0' || *p > '9') return false;
     return strcmp(key, "-0") && strlen(key) < 19;
 }
+/* int(key) as text again: blanks around it, a sign, digits of any number with single underscores between them. */
+static bool int_text(const char *key, char *out) {
+    static const char blank[] = " \t\n\r\f\v";
+    key += strspn(key, blank);
+    bool minus = *key == '-';
+    if (*key == '-' || *key == '+') key++;
+    char *at = out + 1, *from = at;
+    for (; *key >= '0' && *key <= '9'; key += key[1] == '_' && key[2] >= '0' && key[2] <= '9' ? 2 : 1) *at++ = *key;
+    if (at == from || key[strspn(key, blank)]) return false;
+    *at = 0;
+    while (*from == '0' && from[1]) from++;
+    if (minus && *from != '0') *--from = '-';
+    memmove(out, from, strlen(from) + 1);
+    return true;
+}
 /* Keys become ints in the reference: " 07" is 7 and may meet another 7. Only unusual keys cost anything. */
 static val int_keys(cfg *c, val labels) {
     bool plain = true;
@@ -50,15 +63,12 @@ static val int_keys(cfg *c, val labels) {
     if (plain) return labels;
     val out = {.kind = VAL_DICT};
     for (uint32_t i = 0; i < labels.n; i++) {
-        char *end, *text = arena_alloc(c->s->a, NUM_TEXT);
-        errno = 0;
-        long long k = strtoll(labels.members[i].key, &end, 10);
-        end += strspn(end, " \t\n\r\f\v");
-        if (end == labels.members[i].key || *end || errno) {
-            cfg_refuse(c, "id2label", "bad_value", "the key \"%.60s\" is not an int", labels.members[i].key);
+        const char *key = labels.members[i].key;
+        char *text = arena_alloc(c->s->a, strlen(key) + 2);
+        if (!int_text(key, text)) {
+            cfg_refuse(c, "id2label", "bad_value", "the key \"%.60s\" is not an int", key);
             return labels;
         }
-        num_int(text, k);
         out = dict_with(c->s->a, out, text, labels.members[i].v);
     }
     return out;

@@ -60,7 +60,9 @@ const char *dtype_canonical(const char *name) {
         {"int8", 0}, {"int16", 0}, {"int32", 0}, {"int64", 0}, {"uint8", 0}, {"uint16", 0}, {"uint32", 0}, {"uint64", 0}, {"bool", 0},
         {"short", "int16"}, {"int", "int32"}, {"long", "int64"}, {"complex64", 0}, {"complex128", 0}, {"complex32", 0}, {"cfloat", "complex64"},
         {"cdouble", "complex128"}, {"chalf", "complex32"}, {"float8_e4m3fn", 0}, {"float8_e5m2", 0}, {"float8_e4m3fnuz", 0}, {"float8_e5m2fnuz", 0}, {"float8_e8m0fnu", 0},
-        {"float4_e2m1fn_x2", 0}, {"quint8", 0}, {"qint8", 0}, {"qint32", 0},
+        {"float4_e2m1fn_x2", 0}, {"quint8", 0}, {"qint8", 0}, {"qint32", 0}, {"quint4x2", 0}, {"quint2x4", 0},
+        {"bits1x8", 0}, {"bits2x4", 0}, {"bits4x2", 0}, {"bits8", 0}, {"bits16", 0}, {"bit", "uint1"}, {"uint1", 0}, {"uint2", 0}, {"uint3", 0}, {"uint4", 0},
+        {"uint5", 0}, {"uint6", 0}, {"uint7", 0}, {"int1", 0}, {"int2", 0}, {"int3", 0}, {"int4", 0}, {"int5", 0}, {"int6", 0}, {"int7", 0},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(names[i][0], name)) return names[i][1] ? names[i][1] : names[i][0];
@@ -71,6 +73,7 @@ static void settle_dtype(cfg *c) {
     if (legacy.kind != VAL_ABSENT && legacy.kind != VAL_NULL && now.kind == VAL_NULL) cfg_set(c, "dtype", legacy, TARE_FROM_LEGACY, "torch_dtype");
     now = cfg_get(c, "dtype");
     if (now.kind == VAL_NULL) return;
+    if (now.kind == VAL_INT || now.kind == VAL_BOOL || now.kind == VAL_DICT) return; /* kept in a config; no model is built in it */
     const char *name = now.kind == VAL_TEXT ? dtype_canonical(now.s) : NULL;
     if (!name) {
         cfg_refuse(c, "dtype", "bad_value", "it is not the name of a torch dtype (float32, float16, bfloat16, float64, ...)");
@@ -108,26 +111,58 @@ static void take_reserved(cfg *c) {
     left_take(c, "_attn_implementation_internal");
     left_take(c, "_experts_implementation_internal");
 }
+/* Keys that would replace what a config object needs itself: the reference fails on them, each in its own way. */
+static bool breaks(const cfg *c, const char *key, val v) {
+    static const char *const needed[] = {
+        "self", "__class__", "__dict__", "_heterogeneity_spec", "to_dict", "to_diff_dict", "to_json_string", "get_text_config", "default_config_fields",
+        "dict_dtype_to_str", "_remove_keys_not_serialized", "_encode_special_floats", "_getattr_without_heterogeneous_validation",
+        "_update_heterogeneous_to_dict_output", "_iter_config_keys_with_heterogeneous_adjustment",
+    };
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (same_word(needed[i], key)) return true;
+    if (same_word("quantization_config", key)) return v.kind != VAL_DICT && v.kind != VAL_NULL;
+    if (!same_word("attribute_map", key)) return false;
+    return c->k->aliases.n || (v.kind != VAL_DICT && v.kind != VAL_LIST && v.kind != VAL_TEXT);
+}
 static void apply_leftovers(cfg *c) {
     for (uint32_t i = 0; i < c->left_n; i++)
         if (!c->left[i].taken) {
+            if (breaks(c, c->left[i].key, c->left[i].v))
+                cfg_refuse(c, NULL, "bad_value", "the key \"%s\" cannot be %s: a config object needs that name itself", c->left[i].key, json_short(c->s->a, c->left[i].v, 60));
             cfg_set(c, c->left[i].key, c->left[i].v, (tare_origin)c->left[i].origin, NULL);
             cfg_entry *e = c->left[i].read ? cfg_entry_of(c, c->left[i].key) : NULL;
             if (e) e->read = true;
         }
 }
+/* What iterating over a value gives in Python: the letters of a string, the keys of an object. */
+static val items_of(cfg *c, const char *key, val v) {
+    if (v.kind == VAL_LIST) return v;
+    val *items = arena_array(c->s->a, v.kind == VAL_TEXT || v.kind == VAL_DICT ? v.n : 0, sizeof *items);
+    uint32_t n = 0;
+    if (v.kind == VAL_DICT)
+        for (; n < v.n; n++) items[n] = val_text(v.members[n].key);
+    else if (v.kind != VAL_TEXT) cfg_refuse(c, key, "bad_type", "a list of layer types is needed");
+    else
+        for (uint32_t at = 0, end = 0; at < v.n; at = end) {
+            for (end = at + 1; end < v.n && ((unsigned char)v.s[end] & 0xc0) == 0x80;) end++;
+            items[n++] = val_text(arena_text(c->s->a, v.s + at, end - at));
+        }
+    return (val){.kind = VAL_LIST, .n = n, .items = items};
+}
 static void rename_layer_types(cfg *c, const char *key) {
     static const char *const names[][2] = {{"mamba", "linear_attention"}, {"attention", "full_attention"},
                                            {"deepseek_sparse_attention", "indexed_attention"}, {"qwen_sparse_attention", "indexed_attention"}};
     cfg_entry *e = cfg_entry_of(c, key);
-    if (!e || e->v.kind != VAL_LIST || !e->v.n) return;
-    val *items = arena_array(c->s->a, e->v.n, sizeof *items);
-    for (uint32_t i = 0; i < e->v.n; i++) {
-        items[i] = e->v.items[i];
+    if (!e || e->v.kind == VAL_NULL || (e->v.kind == VAL_LIST && !e->v.n)) return;
+    val all = items_of(c, key, e->v), *items = arena_array(c->s->a, all.n, sizeof *items);
+    for (uint32_t i = 0; i < all.n; i++) {
+        items[i] = all.items[i];
+        if (items[i].kind == VAL_LIST || items[i].kind == VAL_DICT) cfg_refuse(c, key, "bad_type", "item %u is no layer type", i);
         for (size_t j = 0; j < 4; j++)
             if (val_equal(items[i], val_text(names[j][0]))) items[i] = val_text(names[j][1]);
     }
-    e->v.items = items;
+    if (e->v.kind == VAL_LIST) e->v.items = items;
+    else cfg_set(c, key, (val){.kind = VAL_LIST, .n = all.n, .items = items}, (tare_origin)e->origin, e->detail);
 }
 static void common_post_init(cfg *c, val over) {
     for (size_t i = 0; i < c->k->part_count && session_ok(c->s); i++) make_part(c, &c->k->parts[i], over);
@@ -180,6 +215,16 @@ static void validate_layer_type(const cfg *c) {
     static const char *const mlp[] = {"sparse", "dense", NULL};
     if (validate_layer_list(c, "layer_types", attention)) validate_layer_list(c, "mlp_layer_types", mlp);
 }
+/* The reference compares every *_token_id with the vocabulary, only to warn, but stumbles over a vocabulary that is no number. */
+static void validate_token_ids(const cfg *c) {
+    val part = cfg_text_part(c, true), vocab = cfg_get(c, "vocab_size");
+    if (part.kind != VAL_ABSENT || vocab.kind <= VAL_REAL) return;
+    for (uint32_t i = 0; i < c->n; i++) {
+        const char *key = c->entries[i].key, *end = strstr(key, "_token_id");
+        val v = c->entries[i].v;
+        if (end && !end[9] && (v.kind == VAL_BOOL || (v.kind == VAL_INT && v.i >= 0))) cfg_refuse(c, "vocab_size", "bad_type", "%s cannot be compared with it", key);
+    }
+}
 static void validate(const cfg *c) {
     const config_class *r = c->k->rules;
     if (r && r->validate_architecture) r->validate_architecture(c);
@@ -188,6 +233,7 @@ static void validate(const cfg *c) {
     else validate_layer_type(c);
     if (val_true(c->output_attentions) && c->attn.kind != VAL_NULL && !val_equal(c->attn, val_text("eager")))
         cfg_refuse(c, "output_attentions", "bad_value", "it needs attn_implementation \"eager\", and the config asks for another");
+    validate_token_ids(c);
     rope_validate(c);
 }
 

@@ -2,6 +2,7 @@
 #include "cfg.h"
 #include "json.h"
 #include "rules_impl.h"
+#include <math.h>
 #include <string.h>
 
 static bool is_label(const cfg *c, const char *key) {
@@ -128,6 +129,20 @@ static void comparable(const cfg *c, val rope, const char *key, double *d) {
     val v = dict_get(rope, key);
     if (!number(v, d)) cfg_refuse(c, "rope_parameters", "bad_type", "its %s has to be a number", key);
 }
+/* The reference counts the factors and works out how many there should be, only to warn: whatever has a length passes. */
+static void validate_longrope(const cfg *c, val rope) {
+    static const char *const keys[] = {"short_factor", "long_factor"};
+    val heads = cfg_get(c, "num_attention_heads"), head = cfg_get(c, "head_dim");
+    double size, share = 1;
+    for (int i = 0; i < 2; i++) {
+        val v = dict_get(rope, keys[i]);
+        if (v.kind != VAL_LIST && v.kind != VAL_TEXT && v.kind != VAL_DICT) cfg_refuse(c, "rope_parameters", "bad_type", "its %s has to be a list of numbers", keys[i]);
+    }
+    if (!number(cfg_get(c, "hidden_size"), &size)) cfg_refuse(c, "hidden_size", "bad_type", "rope_type \"longrope\" needs a number");
+    if (!val_true(heads) || !number(heads, &size)) cfg_refuse(c, "num_attention_heads", "bad_type", "rope_type \"longrope\" needs a number other than 0");
+    if (head.kind != VAL_ABSENT && !number(head, &size)) cfg_refuse(c, "head_dim", "bad_type", "rope_type \"longrope\" needs a number");
+    if (dict_get(rope, "partial_rotary_factor").kind != VAL_ABSENT) comparable(c, rope, "partial_rotary_factor", &share);
+}
 static void validate_type(const cfg *c, val rope, val type) {
     double low, high, original, most, beta[2] = {32, 1};
     val length = cfg_get(c, "max_position_embeddings");
@@ -144,9 +159,7 @@ static void validate_type(const cfg *c, val rope, val type) {
         if (session_ok(c->s) && original == 0) cfg_refuse(c, "rope_parameters", "bad_value", "its original_max_position_embeddings is 0");
         if (!number(length, &most)) cfg_refuse(c, "max_position_embeddings", "bad_type", "a number is needed");
     } else if (val_equal(type, val_text("longrope"))) {
-        static const char *const keys[] = {"short_factor", "long_factor"};
-        for (int i = 0; i < 2; i++)
-            if (dict_get(rope, keys[i]).kind != VAL_LIST) cfg_refuse(c, "rope_parameters", "bad_type", "its %s has to be a list of numbers", keys[i]);
+        validate_longrope(c, rope);
     }
 }
 static val validate_one(cfg *c, val rope, void *with) {
@@ -159,9 +172,9 @@ static val validate_one(cfg *c, val rope, void *with) {
     double dim, part;
     if (head.kind != VAL_ABSENT && head.kind != VAL_NULL && session_ok(c->s)) {
         if (!number(head, &dim)) cfg_refuse(c, "head_dim", "bad_type", "a number is needed");
-        else if (dim > 4 && (int64_t)dim % 2) {
+        else if (dim > 4 && fmod(dim, 2) != 0) {
             if (!number(share, &part)) cfg_refuse(c, "rope_parameters", "bad_type", "its partial_rotary_factor has to be a number");
-            else if ((double)(int64_t)(dim * part) == dim) cfg_refuse(c, "head_dim", "bad_value", "rotary embeddings need an even number of dimensions");
+            else if (trunc(dim * part) == dim) cfg_refuse(c, "head_dim", "bad_value", "rotary embeddings need an even number of dimensions");
         }
     }
     return dict_get(rope, "rope_type").kind == VAL_ABSENT ? dict_with(c->s->a, rope, "rope_type", type) : rope;

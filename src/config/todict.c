@@ -5,13 +5,43 @@
 #include "../core/buf.h"
 #include <string.h>
 
+static bool among(const char *key, const char *const *keys) {
+    for (; *keys; keys++)
+        if (same_word(*keys, key)) return true;
+    return false;
+}
+/* Left out at every depth. */
 static bool hidden(const char *key) {
     static const char *const keys[] = {"_is_quantized", "_auto_class", "_commit_hash", "_attn_implementation_internal", "_experts_implementation_internal", "_post_init_done",
-                                       "ignore_keys_at_rope_validation", "base_model_tp_plan", "base_model_pp_plan", "base_model_fsdp_plan", "distributed_config", "model_type",
-                                       "transformers_version", "kwargs"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!strcmp(keys[i], key)) return true;
-    return false;
+                                       "ignore_keys_at_rope_validation", "base_model_tp_plan", "base_model_pp_plan", "base_model_fsdp_plan", "distributed_config", NULL};
+    return among(key, keys);
+}
+/* Left out at the top, where they are written anew. */
+static bool replaced(const char *key) {
+    static const char *const keys[] = {"model_type", "transformers_version", "kwargs", NULL};
+    return among(key, keys);
+}
+static val short_dtype(arena *a, val v) {
+    if (v.kind == VAL_TEXT && strrchr(v.s, '.')) return val_text(strrchr(v.s, '.') + 1);
+    if (v.kind != VAL_DICT) return v;
+    member *m = arena_array(a, v.n, sizeof *m);
+    for (uint32_t i = 0; i < v.n; i++) m[i] = (member){v.members[i].key, v.members[i].v.kind == VAL_TEXT ? short_dtype(a, v.members[i].v) : v.members[i].v};
+    return (val){.kind = VAL_DICT, .n = v.n, .members = m};
+}
+/* The clean-up that the config itself gets, in every object below it. Copies only where something changes. */
+static val tidy(arena *a, val d) {
+    val out = d;
+    for (uint32_t i = 0; d.kind == VAL_DICT && i < d.n; i++) {
+        const char *key = d.members[i].key;
+        val v = d.members[i].v;
+        if (hidden(key)) out = dict_without(a, out, key);
+        else if (same_word("_output_attentions", key)) out = dict_with(a, dict_without(a, out, key), "output_attentions", v);
+        else if (v.kind == VAL_DICT) {
+            val clean = tidy(a, same_word("dtype", key) ? short_dtype(a, v) : v);
+            if (clean.members != v.members) out = dict_with(a, out, key, clean);
+        }
+    }
+    return out;
 }
 val cfg_to_dict_in(const cfg *c, arena *a) {
     session s = {.a = a};
@@ -25,8 +55,10 @@ val cfg_to_dict_in(const cfg *c, arena *a) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < copy.n; i++) {
         val v = copy.entries[i].v;
-        if (hidden(copy.entries[i].key)) continue;
-        m[n++] = (member){copy.entries[i].key, v.kind == VAL_CFG ? dict_without(a, cfg_to_dict_in(v.cfg, a), "transformers_version") : v};
+        const char *key = copy.entries[i].key;
+        if (hidden(key) || replaced(key)) continue;
+        if (v.kind == VAL_DICT) v = tidy(a, same_word("dtype", key) ? short_dtype(a, v) : v);
+        m[n++] = (member){key, v.kind == VAL_CFG ? dict_without(a, cfg_to_dict_in(v.cfg, a), "transformers_version") : v};
     }
     m[n++] = (member){"_name_or_path", c->name_or_path};
     m[n++] = (member){"output_attentions", c->output_attentions};

@@ -14,7 +14,8 @@ typedef enum mod_kind { /* torch's class for isinstance(), whatever the subclass
 typedef struct fill { /* how the constructor fills a tensor: def.h's `made` */
     int op;
     double a, b;
-    const void *rope;
+    int64_t row;
+    const void *of;
 } fill;
 
 typedef struct tare_tensor_node {

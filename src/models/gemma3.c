@@ -85,6 +85,7 @@ static void Gemma3Attention(mod *m, const cfg *c) {
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
     num eps = real(c, "rms_norm_eps");
+    if (!whole(c, "query_pre_attn_scalar")) refuse(c, "query_pre_attn_scalar", "has no inverse square root");
     linear(m, "q_proj", d, heads * head, bias);
     linear(m, "k_proj", d, kv_heads * head, bias);
     linear(m, "v_proj", d, kv_heads * head, bias);

@@ -211,7 +211,7 @@ static void refuses_what_torch_refuses(void **state) {
 
 static const char *const ops[] = {[MADE_EMPTY] = "empty", [MADE_ZEROS] = "zeros", [MADE_ONES] = "ones", [MADE_FULL] = "full",
                                   [MADE_NORMAL] = "normal", [MADE_UNIFORM] = "uniform", [MADE_KAIMING_UNIFORM] = "kaiming",
-                                  [MADE_XAVIER_UNIFORM] = "xavier"};
+                                  [MADE_XAVIER_UNIFORM] = "xavier", [MADE_DIRECTION] = "direction", [MADE_MAGNITUDE] = "magnitude"};
 
 static void add_draws(char *to, size_t size, const mod *m) {
     for (const step *s = m->steps; s; s = s->next) {
@@ -221,6 +221,8 @@ static void add_draws(char *to, size_t size, const mod *m) {
         char text[128];
         int n = snprintf(text, sizeof text, "%s%s%s %s %.4g %.4g", *to ? "; " : "", t->name, t->gone ? " (gone)" : "", ops[t->how.op],
                          t->how.a, t->how.b);
+        append_text(to, size, text, (size_t)n);
+        n = t->how.row ? snprintf(text, sizeof text, " row %d", (int)t->how.row - 1) : 0;
         append_text(to, size, text, (size_t)n);
     }
 }
@@ -239,6 +241,7 @@ static void draws_in_torchs_order(void **state) {
     expect_draws(build_linear_bias, "weight kaiming 2.236 3; bias uniform -0.5774 0.5774");
     expect_draws(build_bilinear_bias, "weight uniform -0.5774 0.5774; bias uniform -0.5774 0.5774");
     expect_draws(build_embedding_plain, "weight normal 0 1");
+    expect_draws(build_embedding_pad_minus_one, "weight normal 0 1 row 9");
     expect_draws(build_conv1d_braces, "weight kaiming 2.236 15; bias uniform -0.2582 0.2582");
     expect_draws(build_conv_transpose2d_one, "weight kaiming 2.236 32; bias uniform -0.1768 0.1768");
     expect_draws(build_prelu_one, "weight full 0.25 0");
@@ -247,7 +250,7 @@ static void draws_in_torchs_order(void **state) {
                                   "weight_hr_l0 uniform -0.4472 0.4472");
     expect_draws(build_mha_plain, "weight kaiming 2.236 8; bias (gone) uniform -0.3536 0.3536; bias zeros 0 0; "
                                   "in_proj_weight xavier 8 24; in_proj_bias zeros 0 0");
-    expect_draws(build_weight_norm_first, "weight (gone) kaiming 2.236 40; original0 empty 0 0; original1 empty 0 0");
+    expect_draws(build_weight_norm_first, "weight (gone) kaiming 2.236 40; original0 magnitude 0 0 row 0; original1 direction 0 0");
 }
 
 int main(void) {
