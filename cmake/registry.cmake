@@ -12,8 +12,8 @@ if(TARE_EXTRA_MODELS)
     list(APPEND registry_json ${extra_json})
 endif()
 
-# The script reads the lists from a file; it changes only when they do.
-set(registry_inputs "set(models \"${registry_models}\")\nset(presets \"${registry_presets}\")\n")
+# The script reads the lists from a file; it changes only when they do, or when a JSON file comes or goes.
+set(registry_inputs "set(models \"${registry_models}\")\nset(presets \"${registry_presets}\")\n# ${registry_json}\n")
 file(CONFIGURE OUTPUT ${registry_dir}/inputs.cmake CONTENT "${registry_inputs}" @ONLY)
 set(registry_sources ${registry_dir}/registry.c ${registry_dir}/embedded.S)
 add_custom_command(OUTPUT ${registry_sources}

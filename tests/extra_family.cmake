@@ -1,11 +1,6 @@
 # A second build tree with one more family dropped in (tests/fixtures/extra): no file of the project changes, and tare knows it.
 set(build ${BINARY_DIR}/extra)
-function(run)
-    execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
-    if(NOT status EQUAL 0)
-        message(FATAL_ERROR "${ARGN}:\n${output}")
-    endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 run(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${build} -G ${GENERATOR} -D CMAKE_C_COMPILER=${COMPILER} -D CMAKE_BUILD_TYPE=Debug
     -D TARE_EXTRA_MODELS=${SOURCE_DIR}/tests/fixtures/extra)
 run(${CMAKE_COMMAND} --build ${build} --target tare_cli)

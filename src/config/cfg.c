@@ -95,15 +95,15 @@ static bool in_range(val check, val v) {
     if (val_true(dict_get(check, "probability"))) return number && d >= 0 && d <= 1;
     if (least.kind != VAL_ABSENT) {
         double x = least.kind == VAL_INT ? (double)least.i : least.d;
-        if (!number || d < x || (val_true(dict_get(check, "exclude_min")) && d == x)) return false;
+        if (!number || !(d >= x) || (val_true(dict_get(check, "exclude_min")) && d == x)) return false;
     }
     if (most.kind != VAL_ABSENT) {
         double x = most.kind == VAL_INT ? (double)most.i : most.d;
-        if (!number || d > x || (val_true(dict_get(check, "exclude_max")) && d == x)) return false;
+        if (!number || !(d <= x) || (val_true(dict_get(check, "exclude_max")) && d == x)) return false;
     }
     return true;
 }
-static bool check_field(const cfg *c, const cfield *f, val v) {
+bool cfg_takes(const cfg *c, const cfield *f, val v) {
     session *s = c->s;
     const char *path = NULL;
     if (type_takes(&f->type, v) && (f->check.kind == VAL_ABSENT || in_range(f->check, v))) return true;
@@ -144,7 +144,7 @@ void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *det
     if (!session_ok(c->s)) return;
     uint32_t hash = hash_text(key);
     const cfield *f = class_field(c->k, key, hash);
-    if (f && !check_field(c, f, v)) return;
+    if (f && !cfg_takes(c, f, v)) return;
     const char *real = real_key(c, key);
     if (real != key) {
         if (!detail) detail = key, origin = origin == TARE_FROM_FILE ? TARE_FROM_ALIAS : origin;

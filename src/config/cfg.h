@@ -58,6 +58,7 @@ val cfg_text_part(const cfg *c, bool decoder);   /* the value it finds; absent w
 const char *dtype_canonical(const char *name);   /* "half" -> "float16"; NULL: torch has no such dtype */
 
 /* pieces of post_init */
+bool cfg_takes(const cfg *c, const cfield *f, val v); /* the field's type and range; false with an error */
 void rope_convert(cfg *c);                       /* convert_rope_params_to_dict() */
 void rope_standardize(cfg *c);
 void rope_validate(const cfg *c);

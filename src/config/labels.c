@@ -43,7 +43,7 @@ static bool plain_int(const char *key) {
 }
 /* int(key) as text again: blanks around it, a sign, digits of any number with single underscores between them. */
 static bool int_text(const char *key, char *out) {
-    static const char blank[] = " \t\n\r\f\v";
+    static const char blank[] = " \t\n\r\f\v\x1c\x1d\x1e\x1f";
     key += strspn(key, blank);
     bool minus = *key == '-';
     if (*key == '-' || *key == '+') key++;

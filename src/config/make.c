@@ -73,7 +73,7 @@ static void settle_dtype(cfg *c) {
     if (legacy.kind != VAL_ABSENT && legacy.kind != VAL_NULL && now.kind == VAL_NULL) cfg_set(c, "dtype", legacy, TARE_FROM_LEGACY, "torch_dtype");
     now = cfg_get(c, "dtype");
     if (now.kind == VAL_NULL) return;
-    if (now.kind == VAL_INT || now.kind == VAL_BOOL || now.kind == VAL_DICT) return; /* kept in a config; no model is built in it */
+    if (now.kind != VAL_TEXT && now.kind != VAL_LIST) return; /* kept in a config; no model is built in it */
     const char *name = now.kind == VAL_TEXT ? dtype_canonical(now.s) : NULL;
     if (!name) {
         cfg_refuse(c, "dtype", "bad_value", "it is not the name of a torch dtype (float32, float16, bfloat16, float64, ...)");
@@ -215,14 +215,29 @@ static void validate_layer_type(const cfg *c) {
     static const char *const mlp[] = {"sparse", "dense", NULL};
     if (validate_layer_list(c, "layer_types", attention)) validate_layer_list(c, "mlp_layer_types", mlp);
 }
+/* For an encoder-decoder without parts the reference looks at a copy in which decoder_x is called x, and types are checked there. */
+static void validate_decoder_keys(const cfg *c) {
+    for (uint32_t i = 0; i < c->n && session_ok(c->s); i++) {
+        const char *key = c->entries[i].key, *name = key + strlen("decoder");
+        if (strncmp(key, "decoder", strlen("decoder")) || *name != '_') continue;
+        if (same_word(name, "_layers")) name = "num_hidden_layers";
+        else if (same_word(name, "_attention_heads")) name = "num_attention_heads";
+        else name++;
+        val alias = dict_get(c->k->aliases, name);
+        if (alias.kind == VAL_TEXT) name = alias.s;
+        const cfield *f = class_field(c->k, name, hash_text(name));
+        if (f) cfg_takes(c, f, c->entries[i].v);
+    }
+}
 /* The reference compares every *_token_id with the vocabulary, only to warn, but stumbles over a vocabulary that is no number. */
 static void validate_token_ids(const cfg *c) {
     val part = cfg_text_part(c, true), vocab = cfg_get(c, "vocab_size");
+    if (part.kind == VAL_ABSENT && val_true(cfg_get(c, "is_encoder_decoder"))) validate_decoder_keys(c);
     if (part.kind != VAL_ABSENT || vocab.kind <= VAL_REAL) return;
     for (uint32_t i = 0; i < c->n; i++) {
         const char *key = c->entries[i].key, *end = strstr(key, "_token_id");
         val v = c->entries[i].v;
-        if (end && !end[9] && (v.kind == VAL_BOOL || (v.kind == VAL_INT && v.i >= 0))) cfg_refuse(c, "vocab_size", "bad_type", "%s cannot be compared with it", key);
+        if (end && !end[9] && (v.kind == VAL_BOOL || v.kind == VAL_INT)) cfg_refuse(c, "vocab_size", "bad_type", "%s cannot be compared with it", key);
     }
 }
 static void validate(const cfg *c) {

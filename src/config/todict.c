@@ -3,6 +3,7 @@
 #include "json.h"
 #include "rows.h"
 #include "../core/buf.h"
+#include "../core/num.h"
 #include <string.h>
 
 static bool among(const char *key, const char *const *keys) {
@@ -21,11 +22,22 @@ static bool replaced(const char *key) {
     static const char *const keys[] = {"model_type", "transformers_version", "kwargs", NULL};
     return among(key, keys);
 }
+/* str(v) as far as numbers and words go, without what stands before its last point: "torch.float16", 1.5. */
+static val last_word(arena *a, val v) {
+    char text[NUM_TEXT];
+    const char *s = v.kind == VAL_TEXT ? v.s : v.kind == VAL_NULL ? "None" : v.kind == VAL_BOOL ? (v.b ? "True" : "False") : text;
+    if (v.kind == VAL_LIST || v.kind == VAL_DICT) return v;
+    if (v.kind == VAL_INT) text[num_int(text, v.i)] = 0;
+    if (v.kind == VAL_REAL) text[num_float(text, v.d)] = 0;
+    if (strrchr(s, '.')) s = strrchr(s, '.') + 1;
+    return val_text(arena_text(a, s, strlen(s)));
+}
+/* Whatever is called dtype, at any depth, is taken for torch dtypes: a string and an int stay, the rest is shortened. */
 static val short_dtype(arena *a, val v) {
-    if (v.kind == VAL_TEXT && strrchr(v.s, '.')) return val_text(strrchr(v.s, '.') + 1);
+    if (v.kind == VAL_REAL) return last_word(a, v);
     if (v.kind != VAL_DICT) return v;
     member *m = arena_array(a, v.n, sizeof *m);
-    for (uint32_t i = 0; i < v.n; i++) m[i] = (member){v.members[i].key, v.members[i].v.kind == VAL_TEXT ? short_dtype(a, v.members[i].v) : v.members[i].v};
+    for (uint32_t i = 0; i < v.n; i++) m[i] = (member){v.members[i].key, last_word(a, v.members[i].v)};
     return (val){.kind = VAL_DICT, .n = v.n, .members = m};
 }
 /* The clean-up that the config itself gets, in every object below it. Copies only where something changes. */
@@ -34,6 +46,7 @@ static val tidy(arena *a, val d) {
     for (uint32_t i = 0; d.kind == VAL_DICT && i < d.n; i++) {
         const char *key = d.members[i].key;
         val v = d.members[i].v;
+        if (same_word("dtype", key) && v.kind == VAL_REAL) out = dict_with(a, out, key, short_dtype(a, v));
         if (hidden(key)) out = dict_without(a, out, key);
         else if (same_word("_output_attentions", key)) out = dict_with(a, dict_without(a, out, key), "output_attentions", v);
         else if (v.kind == VAL_DICT) {
@@ -57,7 +70,8 @@ val cfg_to_dict_in(const cfg *c, arena *a) {
         val v = copy.entries[i].v;
         const char *key = copy.entries[i].key;
         if (hidden(key) || replaced(key)) continue;
-        if (v.kind == VAL_DICT) v = tidy(a, same_word("dtype", key) ? short_dtype(a, v) : v);
+        if (same_word("dtype", key)) v = short_dtype(a, v);
+        if (v.kind == VAL_DICT) v = tidy(a, v);
         m[n++] = (member){key, v.kind == VAL_CFG ? dict_without(a, cfg_to_dict_in(v.cfg, a), "transformers_version") : v};
     }
     m[n++] = (member){"_name_or_path", c->name_or_path};
