@@ -1,5 +1,6 @@
 /* Modules, tensors and lists under construction. */
 #include "builder.h"
+#include "../core/format.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,9 +34,9 @@ char *mod_printf(mod *m, const char *format, ...) {
     char text[1024];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
+    size_t n = format_text(text, sizeof text, format, args);
     va_end(args);
-    return arena_text(m->b->s->a, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    return arena_text(m->b->s->a, text, n < sizeof text ? n : sizeof text - 1);
 }
 void extra_repr(mod *m, const char *format, ...) {
     if (!mod_ok(m)) return;
@@ -44,23 +45,35 @@ void extra_repr(mod *m, const char *format, ...) {
     char text[1024];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
+    size_t n = format_text(text, sizeof text, format, args);
     va_end(args);
-    if (n >= (int)sizeof text) fail(m, "its description is too long");
-    else if (n > 0) m->extra = arena_text(m->b->s->a, text, (size_t)n);
+    if (n >= sizeof text) fail(m, "its description is too long");
+    else if (n) m->extra = arena_text(m->b->s->a, text, n);
+}
+/* repr() of a float: the few that a model has (eps, p, momentum) come again and again. */
+static const char *show_float(builder *b, double d) {
+    char text[NUM_TEXT];
+    if (isnan(d)) return "nan";
+    if (isinf(d)) return d < 0 ? "-inf" : "inf";
+    for (int i = 0; i < SHOWN; i++)
+        if (b->shown[i].text && !memcmp(&b->shown[i].d, &d, sizeof d)) return b->shown[i].text;
+    const char *made_text = arena_text(b->s->a, text, num_float(text, d));
+    b->shown[b->next_shown].d = d;
+    b->shown[b->next_shown].text = made_text;
+    b->next_shown = (b->next_shown + 1) % SHOWN;
+    return made_text;
 }
 const char *show(mod *m, num n) {
     if (n.none) return "None";
+    if (n.real) return show_float(m->b, n.d);
     char text[NUM_TEXT];
-    size_t k = n.real ? num_float(text, n.d) : num_int(text, n.i);
-    if (n.real && (text[k - 1] == 'y' || text[k - 1] == 'N')) return n.d != n.d ? "nan" : n.d < 0 ? "-inf" : "inf"; /* repr(), not JSON */
+    size_t k = num_int(text, n.i);
     return arena_text(m->b->s->a, text, k);
 }
 
 /* ---- modules ---- */
 
-static void note(mod *m, enum step_kind what, void *of) {
-    step *s = arena_new(m->b->s->a, step);
+static void note(mod *m, step *s, enum step_kind what, void *of) {
     s->what = what;
     s->of = of;
     if (m->last_step) m->last_step->next = s;
@@ -74,7 +87,7 @@ edge *builder_edge(mod *m, const char *name, mod *to) {
     if (m->last_child) m->last_child->next = e;
     else m->children = e;
     m->last_child = e;
-    note(m, STEP_CHILD, e);
+    note(m, &e->made_at, STEP_CHILD, e);
     return e;
 }
 mod *builder_mod(builder *b, mod *parent, const char *name, const char *cls) {
@@ -129,7 +142,7 @@ void done(mod *m) {
     if (b->last_model) b->last_model->next = e;
     else b->models = e;
     b->last_model = e;
-    note(m, STEP_POST_INIT, m);
+    note(m, arena_new(b->s->a, step), STEP_POST_INIT, m);
 }
 const char *next_name(const mod *m) {
     static const char *const small[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
@@ -172,7 +185,7 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
     if (*last) (*last)->next = t;
     else *first = t;
     *last = t;
-    note(m, STEP_TENSOR, t);
+    note(m, &t->made_at, STEP_TENSOR, t);
     return t;
 }
 tensor *add_param(mod *m, const char *name, made how, const int64_t *shape, int rank) {

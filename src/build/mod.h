@@ -7,7 +7,7 @@
 #include "attn.h"
 #include "def.h"
 
-enum { MOST_MODULES = 1 << 20 };
+enum { MOST_MODULES = 1 << 20, SHOWN = 8 };
 
 typedef struct model_entry { /* PreTrainedModels, in the order of their post_init */
     node *m;
@@ -22,6 +22,8 @@ typedef struct builder {
     node *root;
     bool tied, shares;      /* some slot holds another's tensor; some module has two names */
     model_entry *models, *last_model;
+    struct { double d; const char *text; } shown[SHOWN]; /* floats printed before */
+    int next_shown;
     tensor_node spare;      /* what tensor verbs return after an error */
 } builder;
 

@@ -72,8 +72,9 @@ static void check_dynamic(const parameters *p, int64_t d) {
 static int64_t check_longrope(const parameters *p, int64_t n) {
     val factors = dict_get(p->all, "short_factor");
     double original = needed(p, "original_max_position_embeddings"), d, factor = given(p, "factor") ? needed(p, "factor") : ratio(p);
-    if (ok(p) && factor > 1 && !given(p, "attention_factor") && (original <= 0 || original == 1)) refuse_value(p, "its original_max_position_embeddings has to be above 1");
-    for (uint32_t i = 0; factors.kind == VAL_LIST && i < factors.n; i++)
+    if (ok(p) && factor > 1 && !given(p, "attention_factor") && (original <= 0 || original == 1 || 1 + log(factor) / log(original) < 0)) refuse_value(p, "its original_max_position_embeddings has to be above 1");
+    if (factors.kind != VAL_LIST) refuse_value(p, "its short_factor has to be a list of numbers");
+    for (uint32_t i = 0; ok(p) && i < factors.n; i++)
         if (!number(factors.items[i], &d)) refuse_value(p, "its short_factor has to be a list of numbers");
     if (ok(p) && factors.n != n && factors.n != 1 && n != 1) refuse_value(p, "its short_factor needs one number for every two rotary dimensions");
     return n == 1 ? factors.n : n;

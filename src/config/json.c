@@ -1,64 +1,57 @@
 #include "json.h"
 #include "../core/num.h"
+#include <errno.h>
 #include <json-c/json.h>
-#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- reading ---- */
 
-typedef struct reader {
-    arena *a;
-    const char *what;
-    tare_error *err;
-} reader;
+static val read_value(arena *a, struct json_object *o);
 
-static val read_value(reader *r, struct json_object *o);
-
-static val read_int(reader *r, struct json_object *o) {
-    uint64_t u = json_object_get_uint64(o);
-    int64_t i = json_object_get_int64(o);
-    /* json-c saturates: both ends may stand for numbers that do not fit */
-    if ((i == INT64_MAX && u >= (uint64_t)INT64_MAX) || i == INT64_MIN)
-        error_set(r->err, TARE_BAD, "bad_value", r->what, "%s holds an integer beyond 64 bits, which cannot be kept exactly", r->what);
-    return val_int(i);
-}
-static val read_list(reader *r, struct json_object *o) {
+static val read_list(arena *a, struct json_object *o) {
     size_t n = json_object_array_length(o);
-    val *items = arena_array(r->a, n, sizeof *items);
-    for (size_t i = 0; i < n; i++) items[i] = read_value(r, json_object_array_get_idx(o, i));
+    val *items = arena_array(a, n, sizeof *items);
+    for (size_t i = 0; i < n; i++) items[i] = read_value(a, json_object_array_get_idx(o, i));
     return (val){.kind = VAL_LIST, .n = (uint32_t)n, .items = items};
 }
-static val read_dict(reader *r, struct json_object *o) {
+static val read_dict(arena *a, struct json_object *o) {
     size_t n = (size_t)json_object_object_length(o), i = 0;
-    member *m = arena_array(r->a, n, sizeof *m);
+    member *m = arena_array(a, n, sizeof *m);
     json_object_object_foreach(o, key, value) {
-        m[i].key = arena_text(r->a, key, strlen(key));
-        m[i++].v = read_value(r, value);
+        m[i].key = arena_text(a, key, strlen(key));
+        m[i++].v = read_value(a, value);
     }
     return (val){.kind = VAL_DICT, .n = (uint32_t)n, .members = m};
 }
-static val read_value(reader *r, struct json_object *o) {
+static val read_value(arena *a, struct json_object *o) {
     switch (json_object_get_type(o)) {
     case json_type_boolean: return val_bool(json_object_get_boolean(o));
-    case json_type_int: return read_int(r, o);
+    case json_type_int: return val_int(json_object_get_int64(o));
     case json_type_double: return val_real(json_object_get_double(o));
     case json_type_string: {
         size_t n = (size_t)json_object_get_string_len(o);
-        return (val){.kind = VAL_TEXT, .n = (uint32_t)n, .s = arena_text(r->a, json_object_get_string(o), n)};
+        return (val){.kind = VAL_TEXT, .n = (uint32_t)n, .s = arena_text(a, json_object_get_string(o), n)};
     }
-    case json_type_array: return read_list(r, o);
-    case json_type_object: return read_dict(r, o);
+    case json_type_array: return read_list(a, o);
+    case json_type_object: return read_dict(a, o);
     default: return val_null();
     }
 }
 
-static void say_where(tare_error *err, const char *what, const char *text, size_t n, size_t at, const char *why) {
+static void say_where(tare_error *err, const char *code, const char *what, const char *text, size_t n, size_t at, const char *why) {
     size_t line = 1, column = 1;
     for (size_t i = 0; i < at && i < n; i++) {
         column++;
         if (text[i] == '\n') line++, column = 1;
     }
-    error_set(err, TARE_BAD, "bad_json", what, "%s is not valid JSON: %s at line %zu, column %zu", what, why, line, column);
+    error_set(err, TARE_BAD, code, what, "%s %s at line %zu, column %zu", what, why, line, column);
+}
+static void say_json(tare_error *err, const char *what, const char *text, size_t n, size_t at, const char *why) {
+    char words[160];
+    snprintf(words, sizeof words, "is not valid JSON: %s", why);
+    say_where(err, "bad_json", what, text, n, at, words);
 }
 static const char *reason(enum json_tokener_error e) {
     switch (e) {
@@ -76,31 +69,66 @@ static bool is_blank(const char *text, size_t n) {
     return n == 0;
 }
 
-/* What json-c lets through even in its strict mode and Python does not: 'quotes', raw control characters in strings, "1.".
- * One table look-up a byte; only quotes, points, backslashes and control characters are looked at closer. */
-static const char *too_lenient(const char *text, size_t n, size_t *at) {
+/* ---- what is settled before json-c reads: it lets things through that Python does not (single quotes, raw control characters,
+ * "1."), and its versions differ on integers beyond 64 bits ---- */
+
+typedef struct survey {
+    const char *text, *why; /* why: not JSON, at `at` */
+    size_t n, at;
+    bool huge;              /* an integer beyond 64 bits, at `at` */
+} survey;
+
+/* From behind the opening quote to the closing one. */
+static size_t survey_string(survey *s, size_t i) {
     static const bool special[256] = {
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ['"'] = true, ['\''] = true, ['\\'] = true, ['.'] = true};
-    bool inside = false;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ['"'] = true, ['\\'] = true};
+    for (; i < s->n; i++) {
+        unsigned char c = (unsigned char)s->text[i];
         if (!special[c]) continue;
-        *at = i;
-        if (c == '"') inside = !inside;
-        else if (inside && c == '\\') i++;
-        else if (inside && c < 0x20) return "a raw control character in a string";
-        else if (!inside && c == '\'') return "a single quote";
-        else if (!inside && c == '.' && (i + 1 == n || text[i + 1] < '0' || text[i + 1] > '9')) return "a number that ends in a point";
+        if (c == '"') return i;
+        if (c != '\\') return s->why = "a raw control character in a string", s->at = i;
+        i++;
     }
-    return NULL;
+    return i;
+}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static size_t survey_number(survey *s, size_t i) {
+    size_t from = i, digits = 0;
+    bool whole = true;
+    for (; i < s->n; i++) {
+        char c = s->text[i];
+        if (is_digit(c)) digits++;
+        else if (c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-') whole = false;
+        else break;
+        if (c == '.' && (i + 1 == s->n || !is_digit(s->text[i + 1]))) return s->why = "a number that ends in a point", s->at = i;
+    }
+    if (!whole || digits < 19) return i - 1;
+    char copy[24] = {from && s->text[from - 1] == '-' ? '-' : '+'};
+    memcpy(copy + 1, s->text + from, digits < 22 ? digits : 22);
+    errno = 0;
+    (void)strtoll(copy, NULL, 10);
+    if (errno) s->huge = true, s->at = from;
+    return i - 1;
+}
+static bool surveyed(survey *s) {
+    for (size_t i = 0; i < s->n && !s->why && !s->huge; i++) {
+        char c = s->text[i];
+        if (c == '"') i = survey_string(s, i + 1);
+        else if (is_digit(c)) i = survey_number(s, i);
+        else if (c == '\'') s->why = "a single quote", s->at = i;
+    }
+    return !s->why && !s->huge;
 }
 
 bool json_read(arena *a, const char *text, size_t n, const char *what, val *out, tare_error *err) {
     if (n > JSON_LARGEST) return error_set(err, TARE_BAD, "too_large", what, "%s has %zu bytes; a config of more than 16 MiB is refused", what, n), false;
     if (is_blank(text, n)) return error_set(err, TARE_BAD, "bad_json", what, "%s is empty", what), false;
-    size_t lenient;
-    const char *slip = too_lenient(text, n, &lenient);
-    if (slip) return say_where(err, what, text, n, lenient, slip), false;
+    survey s = {.text = text, .n = n};
+    if (!surveyed(&s)) {
+        if (s.huge) say_where(err, "bad_value", what, text, n, s.at, "holds an integer beyond 64 bits, which cannot be kept exactly,");
+        else say_json(err, what, text, n, s.at, s.why);
+        return false;
+    }
     struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH);
     if (!t) arena_exhausted(a);
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
@@ -111,7 +139,8 @@ bool json_read(arena *a, const char *text, size_t n, const char *what, val *out,
     json_tokener_free(t);
     if (e != json_tokener_success) {
         json_object_put(o);
-        return say_where(err, what, text, n, at, reason(e)), false;
+        bool early = e == json_tokener_continue || e == json_tokener_error_parse_eof;
+        return say_json(err, what, text, n, early ? n : at, reason(e)), false;
     }
     /* The arena unwinds when memory runs out: give json-c's tree back first. */
     jmp_buf *outer = a->unwind, here;
@@ -121,11 +150,10 @@ bool json_read(arena *a, const char *text, size_t n, const char *what, val *out,
         a->unwind = outer;
         arena_exhausted(a);
     }
-    reader r = {a, what, err};
-    *out = read_value(&r, o);
+    *out = read_value(a, o);
     a->unwind = outer;
     json_object_put(o);
-    return err->status == TARE_OK;
+    return true;
 }
 
 /* ---- writing ---- */

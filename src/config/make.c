@@ -121,6 +121,7 @@ static bool breaks(const cfg *c, const char *key, val v) {
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (same_word(needed[i], key)) return true;
     if (same_word("quantization_config", key)) return v.kind != VAL_DICT && v.kind != VAL_NULL;
+    if (same_word("nested_rope_parameter_keys", key)) return val_true(cfg_get(c, "rope_parameters"));
     if (!same_word("attribute_map", key)) return false;
     return c->k->aliases.n || (v.kind != VAL_DICT && v.kind != VAL_LIST && v.kind != VAL_TEXT);
 }

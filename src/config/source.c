@@ -155,7 +155,8 @@ bool source_override(session *s, const char *const *set, val *dict, val *over) {
         bool is_json = json_read(s->a, text, strlen(text), "the value", &v, &not_json);
         if (!is_json && strcmp(not_json.code, "bad_json")) {
             const char *where = arena_printf(s->a, "$.%s", path);
-            error_set(&s->err, not_json.status, not_json.code, where, "%s is %.60s: %s", where, text, not_json.message);
+            error_set(&s->err, not_json.status, not_json.code, where, "%s is %.60s: %s", where, text,
+                      strcmp(not_json.code, "bad_value") ? not_json.message : "an integer beyond 64 bits, which cannot be kept exactly");
             return false;
         }
         if (!is_json) v = val_text(arena_text(s->a, text, strlen(text))); /* a bare word is text */

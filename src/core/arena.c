@@ -1,4 +1,5 @@
 #include "arena.h"
+#include "format.h"
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,13 +88,15 @@ char *arena_text(arena *a, const char *text, size_t n) {
 }
 
 char *arena_printf(arena *a, const char *format, ...) {
+    char text[256];
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    size_t n = format_text(text, sizeof text, format, args);
     va_end(args);
-    char *p = arena_alloc(a, n < 0 ? 1 : (size_t)n + 1);
-    if (n > 0) vsnprintf(p, (size_t)n + 1, format, again);
+    char *p = arena_alloc(a, n + 1);
+    if (n < sizeof text) memcpy(p, text, n);
+    else format_text(p, n + 1, format, again);
     va_end(again);
     return p;
 }

@@ -18,6 +18,13 @@ typedef struct fill { /* how the constructor fills a tensor: def.h's `made` */
     const void *of;
 } fill;
 
+/* The order in which a constructor did things, for initialisation: bodies that are repeated replay theirs. */
+typedef struct step {
+    enum step_kind { STEP_TENSOR, STEP_CHILD, STEP_POST_INIT } what;
+    void *of;                       /* tensor_node, edge, or module */
+    struct step *next;
+} step;
+
 typedef struct tare_tensor_node {
     const char *name;
     struct tare_tensor_node *next;  /* of the same module and kind, in registration order */
@@ -31,6 +38,7 @@ typedef struct tare_tensor_node {
     int8_t rank;
     bool frozen, persistent, gone;  /* gone: replaced by a parametrisation */
     bool several;                   /* other slots hold it too */
+    step made_at;
 } tensor_node;
 
 typedef struct edge {
@@ -38,14 +46,8 @@ typedef struct edge {
     int64_t first, count;           /* of a run */
     struct tare_mod *to;
     struct edge *next;
+    step made_at;
 } edge;
-
-/* The order in which a constructor did things, for initialisation: bodies that are repeated replay theirs. */
-typedef struct step {
-    enum step_kind { STEP_TENSOR, STEP_CHILD, STEP_POST_INIT } what;
-    void *of;                       /* tensor_node, edge, or module */
-    struct step *next;
-} step;
 
 typedef struct tare_mod {
     const char *cls, *extra;        /* extra_repr, NULL when empty */
