@@ -31,14 +31,14 @@ static void refuse_value(const parameters *p, const char *what) { cfg_refuse(p->
 
 /* ---- per type ---- */
 
-/* dynamic, yarn and longrope ask for head_dim by getattr with a default, which null does not trigger. */
+/* dynamic, yarn and longrope ask for head_dim by getattr with a default, which null and 0 do not trigger. */
 static bool reads_null(const char *type) { return !strcmp(type, "dynamic") || !strcmp(type, "yarn") || !strcmp(type, "longrope"); }
 static double head_dim_of(const cfg *c, const char *type) {
     val v = get(c, "head_dim");
     double d = 0;
     if (v.kind == VAL_NULL && reads_null(type)) cfg_refuse(c, "head_dim", "bad_type", "rope_type \"%s\" needs a number", type);
     if (val_true(v) && !number(v, &d)) cfg_refuse(c, "head_dim", "bad_type", "a number is needed");
-    return d != 0 ? d : (double)(dim(c, "hidden_size") / dim(c, "num_attention_heads"));
+    return d != 0 || (v.kind != VAL_ABSENT && reads_null(type)) ? d : (double)(dim(c, "hidden_size") / dim(c, "num_attention_heads"));
 }
 static double ratio(const parameters *p) { /* what stands in for a factor of null */
     double original = needed(p, "original_max_position_embeddings"), most = 1;
@@ -87,7 +87,7 @@ static int64_t proportional(const parameters *p) {
         return 1;
     }
     int64_t angles = (int64_t)turning, all = (int64_t)half;
-    if (given(p, "factor")) needed(p, "factor");
+    if (dict_get(p->all, "factor").kind != VAL_ABSENT) needed(p, "factor");
     if (angles < 0) refuse_value(p, "its partial_rotary_factor is below 0");
     return angles > all ? angles : all;
 }
@@ -135,6 +135,8 @@ static void add_tables(mod *m, const char *prefix, const struct rope *r) {
 void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partial) {
     mod *x = child(m, name, cls);
     if (!mod_ok(m)) return;
+    /* every formula but the default one completes the parameters again: by now leftover keys count too */
+    if (!val_equal(dict_get(get(c, "rope_parameters"), "rope_type"), val_text("default"))) rope_standardize((cfg *)c);
     val params = get(c, "rope_parameters");
     if (params.kind != VAL_DICT) cfg_refuse(c, "rope_parameters", "bad_type", "rotary parameters are an object");
     add_tables(x, "", mod_ok(m) ? table(x, c, params, NULL, partial) : NULL);
