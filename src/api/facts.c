@@ -62,11 +62,16 @@ static val merge(arena *a, val all, val more) {
     for (uint32_t i = 0; more.kind == VAL_DICT && i < more.n; i++) all = dict_with(a, all, more.members[i].key, more.members[i].v);
     return all;
 }
+/* A plan of the config class; a key of that name in the config replaces it. */
+static val class_plan(const cfg *c, const char *key, val plan) {
+    val own = cfg_get(c, key);
+    return own.kind == VAL_ABSENT ? plan : own;
+}
 static val tp_plan(arena *a, const node *m) {
     val all = {.kind = VAL_DICT};
     for (const text_pair *p = FACT(m->model, tp_plan); p && p->from; p++) all = dict_with(a, all, p->from, val_text(p->to));
     if (is_base_model(m)) {
-        all = merge(a, all, m->config->k->tp_plan);
+        all = merge(a, all, class_plan(m->config, "base_model_tp_plan", m->config->k->tp_plan));
         const edge *e = child_edge(m, "embed_tokens");
         if (all.n && e && e->to->kind == KIND_EMBEDDING) all = merge(a, dict_with(a, (val){.kind = VAL_DICT}, "embed_tokens", val_text("embedding_rowwise")), all);
     }
@@ -75,10 +80,11 @@ static val tp_plan(arena *a, const node *m) {
     return all;
 }
 static val pp_plan(arena *a, const node *m) { /* as a dict: only its keys, in order, are facts */
-    val all = {.kind = VAL_DICT}, plan = m->config->k->pp_plan;
+    val all = {.kind = VAL_DICT}, plan = class_plan(m->config, "base_model_pp_plan", m->config->k->pp_plan);
     for (const char *const *p = FACT(m->model, pp_plan); p && *p; p++) all = dict_with(a, all, *p, val_null());
     if (is_base_model(m))
-        for (uint32_t i = 0; plan.kind == VAL_LIST && i < plan.n; i++) all = dict_with(a, all, plan.items[i].s, val_null());
+        for (uint32_t i = 0; i < plan.n; i++) /* dumped as a list of keys; a dict in a config file */
+            if (plan.kind == VAL_LIST || plan.kind == VAL_DICT) all = dict_with(a, all, plan.kind == VAL_DICT ? plan.members[i].key : plan.items[i].s, val_null());
     for (const edge *e = m->children; e; e = e->next)
         if (e->to->model && e->name) all = with_prefix(a, all, e->name, pp_plan(a, e->to));
     return all;

@@ -48,6 +48,28 @@ static bool wanted_dtype(session *s, const char *name, const char **torch_name) 
     error_set(&s->err, TARE_USAGE, "usage", NULL, "\"%.60s\" is no dtype that a model is built in: say float32, float16, bfloat16 or float64", name);
     return false;
 }
+/* What ConfigClass.from_pretrained makes of a file: the part that is this class's own, if the file is of another class. Only
+ * that part is looked at then. */
+static const char *part_for(const cclass *k, val dict, val *part) {
+    const char *key = NULL;
+    val own = dict_get(dict, k->base_config_key), type;
+    *part = dict;
+    if (*k->base_config_key && own.kind == VAL_DICT) key = k->base_config_key, *part = own;
+    type = dict_get(*part, "model_type");
+    if (type.kind != VAL_TEXT || !strcmp(type.s, k->model_type)) return key;
+    val outer = *part;
+    for (uint32_t i = 0; i < outer.n; i++)
+        if (val_equal(dict_get(outer.members[i].v, "model_type"), val_text(k->model_type))) key = outer.members[i].key, *part = outer.members[i].v;
+    return key;
+}
+static cfg *load_for(session *s, const char *class_name, val dict, val over) {
+    const model_class *row = NULL;
+    const char *config = family_of_class(class_name, &row) ? FACT(row, config) : NULL, *key;
+    const cclass *k = config ? class_by_name(config, &s->err) : NULL;
+    val part, type = dict_get(dict, "model_type");
+    if (!k || type.kind != VAL_TEXT || class_by_type(type.s, &s->err) == k || !(key = part_for(k, dict, &part))) return cfg_load(s, dict, over);
+    return cfg_make(s, k, part, dict_get(over, key), arena_printf(s->a, "$.%s", key), NULL);
+}
 static bool load_config(opening *w) {
     session *s = &w->config->s;
     val dict = {0}, over;
@@ -58,7 +80,7 @@ static bool load_config(opening *w) {
         dict = dict_with(s->a, dict_without(s->a, dict, "torch_dtype"), "dtype", val_text(dtype));
         over = dict_with(s->a, over, "dtype", val_bool(true));
     }
-    w->config->c = cfg_load(s, dict, over);
+    w->config->c = w->made && w->o.class_name ? load_for(s, w->o.class_name, dict, over) : cfg_load(s, dict, over);
     return w->config->c != NULL;
 }
 

@@ -19,7 +19,7 @@ static int64_t an_int(const cfg *c, const char *key, int64_t least, const char *
     if (!session_ok(c->s)) return 1;
     val v = get(c, key);
     if (v.kind == VAL_INT && v.i >= least && v.i <= INT32_MAX) return v.i;
-    if (v.kind == VAL_INT && v.i > INT32_MAX) cfg_refuse(c, key, "too_large", "sizes up to 2147483647 are built");
+    if (v.kind == VAL_BIG || (v.kind == VAL_INT && v.i > INT32_MAX)) cfg_refuse(c, key, "too_large", "sizes up to 2147483647 are built");
     else cfg_refuse(c, key, v.kind == VAL_ABSENT ? "missing_key" : v.kind == VAL_INT ? "bad_value" : "bad_type", "%s is needed", what);
     return 1;
 }

@@ -1,41 +1,42 @@
 #include "json.h"
+#include "survey.h"
 #include "../core/num.h"
-#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- reading ---- */
 
-static val read_value(arena *a, struct json_object *o);
+static val read_value(arena *a, struct json_object *o, bool marked);
 
-static val read_list(arena *a, struct json_object *o) {
+static val read_list(arena *a, struct json_object *o, bool marked) {
     size_t n = json_object_array_length(o);
     val *items = arena_array(a, n, sizeof *items);
-    for (size_t i = 0; i < n; i++) items[i] = read_value(a, json_object_array_get_idx(o, i));
+    for (size_t i = 0; i < n; i++) items[i] = read_value(a, json_object_array_get_idx(o, i), marked);
     return (val){.kind = VAL_LIST, .n = (uint32_t)n, .items = items};
 }
-static val read_dict(arena *a, struct json_object *o) {
+static val read_dict(arena *a, struct json_object *o, bool marked) {
     size_t n = (size_t)json_object_object_length(o), i = 0;
     member *m = arena_array(a, n, sizeof *m);
     json_object_object_foreach(o, key, value) {
         m[i].key = arena_text(a, key, strlen(key));
-        m[i++].v = read_value(a, value);
+        m[i++].v = read_value(a, value, marked);
     }
     return (val){.kind = VAL_DICT, .n = (uint32_t)n, .members = m};
 }
-static val read_value(arena *a, struct json_object *o) {
+static val read_value(arena *a, struct json_object *o, bool marked) {
     switch (json_object_get_type(o)) {
     case json_type_boolean: return val_bool(json_object_get_boolean(o));
     case json_type_int: return val_int(json_object_get_int64(o));
     case json_type_double: return val_real(json_object_get_double(o));
     case json_type_string: {
         size_t n = (size_t)json_object_get_string_len(o);
-        return (val){.kind = VAL_TEXT, .n = (uint32_t)n, .s = arena_text(a, json_object_get_string(o), n)};
+        const char *text = arena_text(a, json_object_get_string(o), n);
+        if (marked && *text == SURVEY_MARK) return (val){.kind = VAL_BIG, .n = (uint32_t)n - 1, .s = text + 1};
+        return (val){.kind = VAL_TEXT, .n = (uint32_t)n, .s = text};
     }
-    case json_type_array: return read_list(a, o);
-    case json_type_object: return read_dict(a, o);
+    case json_type_array: return read_list(a, o, marked);
+    case json_type_object: return read_dict(a, o, marked);
     default: return val_null();
     }
 }
@@ -48,10 +49,10 @@ static void say_where(tare_error *err, const char *code, const char *what, const
     }
     error_set(err, TARE_BAD, code, what, "%s %s at line %zu, column %zu", what, why, line, column);
 }
-static void say_json(tare_error *err, const char *what, const char *text, size_t n, size_t at, const char *why) {
+static void say_json(tare_error *err, const survey *s, const char *what) {
     char words[160];
-    snprintf(words, sizeof words, "is not valid JSON: %s", why);
-    say_where(err, "bad_json", what, text, n, at, words);
+    snprintf(words, sizeof words, "%s %s", s->unkept ? "holds" : "is not valid JSON:", s->why);
+    say_where(err, s->unkept ? "bad_value" : "bad_json", what, s->text, s->n, s->at, words);
 }
 static const char *reason(enum json_tokener_error e) {
     switch (e) {
@@ -69,66 +70,12 @@ static bool is_blank(const char *text, size_t n) {
     return n == 0;
 }
 
-/* ---- what is settled before json-c reads: it lets things through that Python does not (single quotes, raw control characters,
- * "1."), and its versions differ on integers beyond 64 bits ---- */
-
-typedef struct survey {
-    const char *text, *why; /* why: not JSON, at `at` */
-    size_t n, at;
-    bool huge;              /* an integer beyond 64 bits, at `at` */
-} survey;
-
-/* From behind the opening quote to the closing one. */
-static size_t survey_string(survey *s, size_t i) {
-    static const bool special[256] = {
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ['"'] = true, ['\\'] = true};
-    for (; i < s->n; i++) {
-        unsigned char c = (unsigned char)s->text[i];
-        if (!special[c]) continue;
-        if (c == '"') return i;
-        if (c != '\\') return s->why = "a raw control character in a string", s->at = i;
-        i++;
-    }
-    return i;
-}
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static size_t survey_number(survey *s, size_t i) {
-    size_t from = i, digits = 0;
-    bool whole = true;
-    for (; i < s->n; i++) {
-        char c = s->text[i];
-        if (is_digit(c)) digits++;
-        else if (c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-') whole = false;
-        else break;
-        if (c == '.' && (i + 1 == s->n || !is_digit(s->text[i + 1]))) return s->why = "a number that ends in a point", s->at = i;
-    }
-    if (!whole || digits < 19) return i - 1;
-    char copy[24] = {from && s->text[from - 1] == '-' ? '-' : '+'};
-    memcpy(copy + 1, s->text + from, digits < 22 ? digits : 22);
-    errno = 0;
-    (void)strtoll(copy, NULL, 10);
-    if (errno) s->huge = true, s->at = from;
-    return i - 1;
-}
-static bool surveyed(survey *s) {
-    for (size_t i = 0; i < s->n && !s->why && !s->huge; i++) {
-        char c = s->text[i];
-        if (c == '"') i = survey_string(s, i + 1);
-        else if (is_digit(c)) i = survey_number(s, i);
-        else if (c == '\'') s->why = "a single quote", s->at = i;
-    }
-    return !s->why && !s->huge;
-}
-
 bool json_read(arena *a, const char *text, size_t n, const char *what, val *out, tare_error *err) {
     if (n > JSON_LARGEST) return error_set(err, TARE_BAD, "too_large", what, "%s has %zu bytes; a config of more than 16 MiB is refused", what, n), false;
     if (is_blank(text, n)) return error_set(err, TARE_BAD, "bad_json", what, "%s is empty", what), false;
     survey s = {.text = text, .n = n};
-    if (!surveyed(&s)) {
-        if (s.huge) say_where(err, "bad_value", what, text, n, s.at, "holds an integer beyond 64 bits, which cannot be kept exactly,");
-        else say_json(err, what, text, n, s.at, s.why);
-        return false;
-    }
+    if (!survey_text(&s)) return say_json(err, &s, what), false;
+    if (s.huge) text = survey_marked(&s, a, &n);
     struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH);
     if (!t) arena_exhausted(a);
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
@@ -140,7 +87,9 @@ bool json_read(arena *a, const char *text, size_t n, const char *what, val *out,
     if (e != json_tokener_success) {
         json_object_put(o);
         bool early = e == json_tokener_continue || e == json_tokener_error_parse_eof;
-        return say_json(err, what, text, n, early ? n : at, reason(e)), false;
+        s.why = reason(e);
+        s.at = early ? s.n : at;
+        return say_json(err, &s, what), false;
     }
     /* The arena unwinds when memory runs out: give json-c's tree back first. */
     jmp_buf *outer = a->unwind, here;
@@ -150,7 +99,7 @@ bool json_read(arena *a, const char *text, size_t n, const char *what, val *out,
         a->unwind = outer;
         arena_exhausted(a);
     }
-    *out = read_value(a, o);
+    *out = read_value(a, o, s.huge > 0);
     a->unwind = outer;
     json_object_put(o);
     return true;
@@ -185,6 +134,7 @@ static void write_value(sink *s, val v, int indent, int depth) {
     case VAL_BOOL: sink_text(s, v.b ? "true" : "false"); return;
     case VAL_INT: sink_int(s, v.i); return;
     case VAL_REAL: sink_put(s, text, num_float(text, v.d)); return;
+    case VAL_BIG: sink_put(s, v.s, v.n); return;
     case VAL_TEXT: json_quote(s, v.s, v.n); return;
     case VAL_LIST:
     case VAL_DICT:

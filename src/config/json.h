@@ -7,7 +7,7 @@
 
 enum { JSON_DEPTH = 128, JSON_LARGEST = 16 << 20 };
 /* Reads n bytes as one JSON value, into the arena. `what` names the source in errors ("config.json"). False: err is set.
- * Python's rules: NaN and Infinity are numbers, the last of equal keys wins. Integers beyond 64 bits, invalid UTF-8,
+ * Python's rules: NaN and Infinity are numbers, the last of equal keys wins, integers have any size. Invalid UTF-8,
  * nesting beyond JSON_DEPTH and texts beyond JSON_LARGEST are refused. */
 bool json_read(arena *a, const char *text, size_t n, const char *what, val *out, tare_error *err);
 /* indent < 0: one line, ", " and ": " between; else indented by that many spaces a level. */

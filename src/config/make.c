@@ -234,7 +234,7 @@ static void validate_decoder_keys(const cfg *c) {
 static void validate_token_ids(const cfg *c) {
     val part = cfg_text_part(c, true), vocab = cfg_get(c, "vocab_size");
     if (part.kind == VAL_ABSENT && val_true(cfg_get(c, "is_encoder_decoder"))) validate_decoder_keys(c);
-    if (part.kind != VAL_ABSENT || vocab.kind <= VAL_REAL) return;
+    if (part.kind != VAL_ABSENT || vocab.kind <= VAL_REAL || vocab.kind == VAL_BIG) return;
     for (uint32_t i = 0; i < c->n; i++) {
         const char *key = c->entries[i].key, *end = strstr(key, "_token_id");
         val v = c->entries[i].v;

@@ -107,7 +107,7 @@ bool type_takes(const ctype *t, val v) {
     case TYPE_ANY: return true;
     case TYPE_NONE: return v.kind == VAL_NULL;
     case TYPE_BOOL: return v.kind == VAL_BOOL;
-    case TYPE_INT: return v.kind == VAL_INT;
+    case TYPE_INT: return v.kind == VAL_INT || v.kind == VAL_BIG;
     case TYPE_FLOAT: return v.kind == VAL_REAL;
     case TYPE_STR: return v.kind == VAL_TEXT;
     case TYPE_CONFIG: return v.kind == VAL_CFG;

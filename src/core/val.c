@@ -35,6 +35,7 @@ bool val_equal(val a, val b) {
     if (number(a, &x) && number(b, &y)) return x == y;
     if (a.kind != b.kind) return false;
     switch (a.kind) {
+    case VAL_BIG:
     case VAL_TEXT: return a.n == b.n && !memcmp(a.s, b.s, a.n);
     case VAL_LIST: return a.n == b.n && items_equal(a, b);
     case VAL_DICT: return a.n == b.n && members_equal(a, b);
@@ -50,11 +51,11 @@ bool val_true(val v) {
     case VAL_TEXT:
     case VAL_LIST:
     case VAL_DICT: return v.n > 0;
-    default: return v.kind == VAL_CFG;
+    default: return v.kind == VAL_CFG || v.kind == VAL_BIG;
     }
 }
 const char *val_type(val v) {
-    static const char *const names[] = {"nothing", "NoneType", "bool", "int", "float", "str", "list", "dict", "config"};
+    static const char *const names[] = {"nothing", "NoneType", "bool", "int", "float", "str", "list", "dict", "config", "int"};
     return names[v.kind];
 }
 

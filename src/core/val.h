@@ -7,10 +7,10 @@
 #include <string.h>
 
 struct cfg;
-enum val_kind { VAL_ABSENT, VAL_NULL, VAL_BOOL, VAL_INT, VAL_REAL, VAL_TEXT, VAL_LIST, VAL_DICT, VAL_CFG };
+enum val_kind { VAL_ABSENT, VAL_NULL, VAL_BOOL, VAL_INT, VAL_REAL, VAL_TEXT, VAL_LIST, VAL_DICT, VAL_CFG, VAL_BIG };
 typedef struct val {
     uint8_t kind;
-    uint32_t n; /* bytes of text, items of a list, members of a dict */
+    uint32_t n; /* bytes of text and of a big integer's digits, items of a list, members of a dict */
     union {
         bool b;
         int64_t i;
