@@ -98,8 +98,9 @@ static int take_option(args *a, const command *c, int n, char *const *words, int
 
 static bool words_fit(const args *a, const command *c) {
     if (a->value[OPT_HELP] || a->n_words >= c->min_words) return true;
-    fail_usage("%s needs a MODEL\na config.json, a folder that holds one, a known id, a model type, or - for JSON on standard input\nusage: tare %s %s",
-               c->name, c->name, c->usage);
+    fail_usage("%s needs a MODEL\n"
+               "a config.json, a folder that holds one, a known id, a model type, or - for JSON on standard input\n"
+               "usage: tare %s %s", c->name, c->name, c->usage);
     return false;
 }
 

@@ -75,30 +75,26 @@ static int unknown(const args *a, const char *name) {
     return m ? fail_usage("unknown attention implementation \"%s\"\nwithout a name, all of them are listed", name) : status;
 }
 
-static int print(const args *a, const tare_model *m, const table *t) {
+static int print(const args *a, const tare_model *m) {
+    table t = {.name = a->words[1]};
     size_t found = 0, refused = 0;
-    for (size_t i = 0; i < t->n; i++) {
-        if (!wanted(t, &t->rows[i])) continue;
+    t.n = tare_model_attn(m, &t.rows);
+    for (size_t i = 0; i < t.n; i++) {
+        if (!wanted(&t, &t.rows[i])) continue;
         found++;
-        if (!t->rows[i].supported) refused++;
+        if (!t.rows[i].supported) refused++;
     }
-    if (t->name && !found) return unknown(a, t->name);
-    if (a->value[OPT_JSON]) put_json(m, t);
-    else put_text(m, t);
-    return t->name && refused ? TARE_NO : TARE_OK;
+    if (t.name && !found) return unknown(a, t.name);
+    if (a->value[OPT_JSON]) put_json(m, &t);
+    else put_text(m, &t);
+    return t.name && refused ? TARE_NO : TARE_OK;
 }
 
 static int run(const args *a) {
-    int status = TARE_OK;
     args plain = *a;
-    table t = {.name = a->words[1] ? a->words[1] : a->value[OPT_ATTN]};
+    if (!plain.words[1]) plain.words[1] = a->value[OPT_ATTN];
     plain.value[OPT_ATTN] = NULL; /* the whole table is wanted even when the named one is refused */
-    tare_model *m = open_model(&plain, &status);
-    if (!m) return status;
-    t.n = tare_model_attn(m, &t.rows);
-    status = print(&plain, m, &t);
-    tare_model_free(m);
-    return status;
+    return with_model(&plain, print);
 }
 
 const command command_attn = {

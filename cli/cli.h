@@ -102,6 +102,10 @@ tare_config *open_config(const args *a, int *status);
 /* Where the config came from, in words: "config.json", "standard input", "built in", "defaults". */
 const char *source_of(const char *model);
 const char *reference_name(char text[64]); /* "transformers 5.23.0" */
+/* Opens the model, hands it to `use` and frees it; an exit status. */
+int with_model(const args *a, int (*use)(const args *a, const tare_model *m));
+/* What came of writing to standard output, said where nobody has said it yet. */
+int exit_status(tare_status status, const tare_error *err);
 /* One text of the model to standard output; an exit status. */
-int print_text(const args *a, tare_text what);
+int print_text(const tare_model *m, tare_text what);
 #endif

@@ -7,18 +7,10 @@
 static int print(const args *a, const tare_config *c) {
     tare_error err = {0};
     if (a->value[OPT_WHY]) return why_print(a, c);
-    if (tare_config_write(c, out_take, &std_out, &err) == TARE_OK) return TARE_OK;
-    return std_out.failed ? TARE_IO : fail(&err);
+    return exit_status(tare_config_write(c, out_take, &std_out, &err), &err);
 }
 
-static int of_model(const args *a) {
-    int status = TARE_OK;
-    tare_model *m = open_model(a, &status);
-    if (!m) return status;
-    status = print(a, tare_model_config(m));
-    tare_model_free(m);
-    return status;
-}
+static int print_of_model(const args *a, const tare_model *m) { return print(a, tare_model_config(m)); }
 
 static int of_config(const args *a) {
     int status = TARE_OK;
@@ -42,12 +34,7 @@ static bool answer(const void *to, const line *in, out *o) {
     out_text(o, ",\"config\":");
     bool ok = c && tare_config_write(c, squeeze_take, &s, &err) == TARE_OK;
     tare_config_free(c);
-    if (!ok) {
-        o->n = begin; /* half an answer is none */
-        request_begin(&r, o);
-        out_text(o, ",\"error\":");
-        out_error(o, &err);
-    }
+    if (!ok) request_fail(&r, o, begin, "", &err);
     out_text(o, "}\n");
     return ok;
 }
@@ -63,7 +50,7 @@ static int run(const args *a) {
     if (a->value[OPT_BATCH]) return batch(a);
     if (a->value[OPT_THREADS]) return fail_usage("--threads goes with --batch");
     if (!a->n_words) return fail_usage("config needs a MODEL, or --batch\nusage: tare config %s", a->command->usage);
-    return a->value[OPT_CLASS] || a->value[OPT_AUTO] ? of_model(a) : of_config(a);
+    return a->value[OPT_CLASS] || a->value[OPT_AUTO] ? with_model(a, print_of_model) : of_config(a);
 }
 
 const command command_config = {

@@ -193,7 +193,8 @@ static void put_json(const tare_model *m, const tare_counts *c, const parts *p) 
         comma = ",";
     }
     out_format(o, "}},\"buffers\":{\"elements\":%" PRIu64 ",\"persistent_bytes\":%" PRIu64, c->buffers, c->persistent_bytes);
-    out_format(o, ",\"transient_bytes\":%" PRIu64 "},\"tensors\":%" PRIu64 ",\"modules\":%" PRIu64 ",\"groups\":[", c->transient_bytes, c->tensors, c->modules);
+    out_format(o, ",\"transient_bytes\":%" PRIu64 "},\"tensors\":%" PRIu64, c->transient_bytes, c->tensors);
+    out_format(o, ",\"modules\":%" PRIu64 ",\"groups\":[", c->modules);
     for (size_t i = 0; i < p->n; i++) {
         const part *r = &p->rows[i];
         out_format(o, "%s{\"label\":\"%s\",\"path\":\"", i ? "," : "", r->label);
@@ -205,7 +206,7 @@ static void put_json(const tare_model *m, const tare_counts *c, const parts *p) 
     out_text(o, "]}\n");
 }
 
-static int print(const tare_model *m, const args *a) {
+static int print(const args *a, const tare_model *m) {
     tare_error err = {0};
     tare_counts c;
     nodes *t = nodes_of(m, &err);
@@ -220,14 +221,7 @@ static int print(const tare_model *m, const args *a) {
     return p.failed ? fail_with(TARE_IO, "out_of_memory", "out of memory") : TARE_OK;
 }
 
-static int run(const args *a) {
-    int status = TARE_OK;
-    tare_model *m = open_model(a, &status);
-    if (!m) return status;
-    status = print(m, a);
-    tare_model_free(m);
-    return status;
-}
+static int run(const args *a) { return with_model(a, print); }
 
 const command command_count = {
     .name = "count",

@@ -1,7 +1,9 @@
 /* tare facts: what __init__ and post_init settle, as one JSON object. */
 #include "cli.h"
 
-static int run(const args *a) { return print_text(a, TARE_TEXT_FACTS); }
+static int print(const args *a, const tare_model *m) { return (void)a, print_text(m, TARE_TEXT_FACTS); }
+
+static int run(const args *a) { return with_model(a, print); }
 
 const command command_facts = {
     .name = "facts",

@@ -71,7 +71,8 @@ static void *work(void *to) {
 /* The reader may wait for input that never comes, so the process ends here. */
 static void give_up(int error) {
     if (error == EPIPE) _exit(128 + 13); /* as a broken pipe ends a process that does not ignore the signal */
-    _exit(error == ENOMEM ? fail_with(TARE_IO, "out_of_memory", "out of memory") : fail_with(TARE_IO, "io", "cannot write standard output: %s", strerror(error)));
+    if (error == ENOMEM) _exit(fail_with(TARE_IO, "out_of_memory", "out of memory"));
+    _exit(fail_with(TARE_IO, "io", "cannot write standard output: %s", strerror(error)));
 }
 
 static void recycle(batch *b) {

@@ -27,4 +27,6 @@ typedef struct request {
 bool request_read(request *r, const line *in, tare_error *err);
 /* {"id":... without the closing brace */
 void request_begin(const request *r, out *o);
+/* Drops what was written from `begin` on, half an answer, for an error; `before` is what goes between id and error. */
+void request_fail(const request *r, out *o, size_t begin, const char *before, const tare_error *err);
 #endif

@@ -143,7 +143,8 @@ static bool same_owner(const char *a, const char *b, const node *in_a, const nod
 static bool same_tensors(const node *a, const node *b, const node *in_a, const node *in_b) {
     for (; a && b; a = a->next, b = b->next) {
         const tare_item *x = &a->item, *y = &b->item;
-        if (x->kind != y->kind || x->dtype != y->dtype || x->rank != y->rank || x->trainable != y->trainable || x->persistent != y->persistent) return false;
+        if (x->kind != y->kind || x->dtype != y->dtype || x->rank != y->rank) return false;
+        if (x->trainable != y->trainable || x->persistent != y->persistent) return false;
         if (strcmp(a->name, b->name) != 0 || !same_owner(x->owner, y->owner, in_a, in_b)) return false;
         if (x->rank > 0 && memcmp(x->shape, y->shape, (size_t)x->rank * sizeof *x->shape) != 0) return false;
     }

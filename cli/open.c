@@ -89,12 +89,21 @@ const char *reference_name(char text[64]) {
     return text;
 }
 
-int print_text(const args *a, tare_text what) {
+int with_model(const args *a, int (*use)(const args *a, const tare_model *m)) {
     int status = TARE_OK;
-    tare_error err = {0};
     tare_model *m = open_model(a, &status);
     if (!m) return status;
-    if (tare_model_write(m, what, out_take, &std_out, &err) != TARE_OK) status = std_out.failed ? TARE_IO : fail(&err);
+    status = use(a, m);
     tare_model_free(m);
     return status;
+}
+
+int exit_status(tare_status status, const tare_error *err) {
+    if (status == TARE_OK) return TARE_OK;
+    return std_out.failed ? TARE_IO : fail(err);
+}
+
+int print_text(const tare_model *m, tare_text what) {
+    tare_error err = {0};
+    return exit_status(tare_model_write(m, what, out_take, &std_out, &err), &err);
 }

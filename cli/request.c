@@ -207,3 +207,11 @@ void request_begin(const request *r, out *o) {
     if (r->id.text) out_put(o, r->id.text, r->id.n);
     else out_text(o, "null");
 }
+
+void request_fail(const request *r, out *o, size_t begin, const char *before, const tare_error *err) {
+    o->n = begin;
+    request_begin(r, o);
+    out_text(o, before);
+    out_text(o, ",\"error\":");
+    out_error(o, err);
+}

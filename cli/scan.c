@@ -38,12 +38,7 @@ static bool answer(const void *to, const line *in, out *o) {
     request_begin(&r, o);
     bool ok = m && put_model(m, w, o, &err);
     tare_model_free(m);
-    if (!ok) {
-        o->n = begin; /* half an answer is none */
-        request_begin(&r, o);
-        out_text(o, ",\"ok\":false,\"error\":");
-        out_error(o, &err);
-    }
+    if (!ok) request_fail(&r, o, begin, ",\"ok\":false", &err);
     out_text(o, "}\n");
     return ok;
 }

@@ -1,7 +1,9 @@
 /* tare show: exactly print(model). */
 #include "cli.h"
 
-static int run(const args *a) { return print_text(a, TARE_TEXT_PRINT); }
+static int print(const args *a, const tare_model *m) { return (void)a, print_text(m, TARE_TEXT_PRINT); }
+
+static int run(const args *a) { return with_model(a, print); }
 
 const command command_show = {
     .name = "show",

@@ -57,7 +57,7 @@ static bool visit(void *to, const tare_item *t) {
     return !std_out.failed;
 }
 
-static tare_status print(const tare_model *m, const args *a, tare_error *err) {
+static tare_status put(const args *a, const tare_model *m, tare_error *err) {
     choice c = {.params = a->value[OPT_PARAMS], .buffers = a->value[OPT_BUFFERS], .json = a->value[OPT_JSON]};
     c.all = !c.params && !c.buffers;
     if (a->value[OPT_FOLD]) return fold_print(m, err);
@@ -72,25 +72,25 @@ static tare_status print(const tare_model *m, const args *a, tare_error *err) {
     return status;
 }
 
+static int print(const args *a, const tare_model *m) {
+    tare_error err = {0};
+    return exit_status(put(a, m, &err), &err);
+}
+
 static int check(const args *a) {
     const char *layout = a->value[OPT_LAYOUT];
     bool part = a->value[OPT_PARAMS] || a->value[OPT_BUFFERS];
     if (layout && strcmp(layout, "file") == 0)
         return fail_with(TARE_USAGE, "not_available", "--layout file, the names on disk, is not in this release (%s)", tare_version());
     if (layout && strcmp(layout, "runtime") != 0) return fail_usage("--layout is runtime or file, not \"%s\"", layout);
-    if (a->value[OPT_FOLD] && (part || a->value[OPT_JSON])) return fail_usage("--fold is a form of its own: it goes with none of --params, --buffers, --json");
+    if (a->value[OPT_FOLD] && (part || a->value[OPT_JSON]))
+        return fail_usage("--fold is a form of its own: it goes with none of --params, --buffers, --json");
     return TARE_OK;
 }
 
 static int run(const args *a) {
     int status = check(a);
-    if (status) return status;
-    tare_error err = {0};
-    tare_model *m = open_model(a, &status);
-    if (!m) return status;
-    if (print(m, a, &err) != TARE_OK) status = std_out.failed ? TARE_IO : fail(&err);
-    tare_model_free(m);
-    return status;
+    return status ? status : with_model(a, print);
 }
 
 const command command_tree = {

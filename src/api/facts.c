@@ -63,17 +63,17 @@ static val merge(arena *a, val all, val more) {
     return all;
 }
 /* A plan of the config class; a key of that name in the config replaces it. */
-static val class_plan(const cfg *c, const char *key, val plan) {
-    val own = cfg_get(c, key);
-    return own.kind == VAL_ABSENT ? plan : own;
-}
+static val class_plan(const cfg *c, const char *key, val plan) { return val_or(cfg_get(c, key), plan); }
 static val tp_plan(arena *a, const node *m) {
     val all = {.kind = VAL_DICT};
     for (const text_pair *p = FACT(m->model, tp_plan); p && p->from; p++) all = dict_with(a, all, p->from, val_text(p->to));
     if (is_base_model(m)) {
         all = merge(a, all, class_plan(m->config, "base_model_tp_plan", m->config->k->tp_plan));
         const edge *e = child_edge(m, "embed_tokens");
-        if (all.n && e && e->to->kind == KIND_EMBEDDING) all = merge(a, dict_with(a, (val){.kind = VAL_DICT}, "embed_tokens", val_text("embedding_rowwise")), all);
+        if (all.n && e && e->to->kind == KIND_EMBEDDING) {
+            val first = dict_with(a, (val){.kind = VAL_DICT}, "embed_tokens", val_text("embedding_rowwise"));
+            all = merge(a, first, all);
+        }
     }
     for (const edge *e = m->children; e; e = e->next)
         if (e->to->model && e->name) all = with_prefix(a, all, e->name, tp_plan(a, e->to));
@@ -84,7 +84,8 @@ static val pp_plan(arena *a, const node *m) { /* as a dict: only its keys, in or
     for (const char *const *p = FACT(m->model, pp_plan); p && *p; p++) all = dict_with(a, all, *p, val_null());
     if (is_base_model(m))
         for (uint32_t i = 0; i < plan.n; i++) /* dumped as a list of keys; a dict in a config file */
-            if (plan.kind == VAL_LIST || plan.kind == VAL_DICT) all = dict_with(a, all, plan.kind == VAL_DICT ? plan.members[i].key : plan.items[i].s, val_null());
+            if (plan.kind == VAL_LIST || plan.kind == VAL_DICT)
+                all = dict_with(a, all, plan.kind == VAL_DICT ? plan.members[i].key : plan.items[i].s, val_null());
     for (const edge *e = m->children; e; e = e->next)
         if (e->to->model && e->name) all = with_prefix(a, all, e->name, pp_plan(a, e->to));
     return all;
@@ -99,11 +100,14 @@ static val keys_of(arena *a, val d) {
 
 static val loss_type(const char *cls) {
     static const char *const losses[] = {
-        "ForSemanticSegmentation", "ForCausalLM", "ForMaskedLM", "ForQuestionAnswering", "ForSequenceClassification", "ForImageClassification", "ForVideoClassification",
-        "ForAudioClassification", "ForTokenClassification", "ForSegmentation", "ForObjectDetection", "ForCTC", "ForConditionalGeneration", "DeformableDetrForObjectDetection",
-        "ConditionalDetrForObjectDetection", "DabDetrForObjectDetection", "GroundingDinoForObjectDetection", "MMGroundingDinoForObjectDetection", "ConditionalDetrForSegmentation",
-        "RTDetrForObjectDetection", "RTDetrV2ForObjectDetection", "DFineForObjectDetection", "Deimv2ForObjectDetection", "CsmForConditionalGeneration", "LwDetrForObjectDetection",
-        "PocketTTSForConditionalGeneration", "GradiumPhononTTSForConditionalGeneration", "ParakeetForRNNT", "ParakeetForTDT", "RfDetrForObjectDetection", "RfDetrForInstanceSegmentation",
+        "ForSemanticSegmentation", "ForCausalLM", "ForMaskedLM", "ForQuestionAnswering", "ForSequenceClassification",
+        "ForImageClassification", "ForVideoClassification", "ForAudioClassification", "ForTokenClassification", "ForSegmentation",
+        "ForObjectDetection", "ForCTC", "ForConditionalGeneration", "DeformableDetrForObjectDetection", "ConditionalDetrForObjectDetection",
+        "DabDetrForObjectDetection", "GroundingDinoForObjectDetection", "MMGroundingDinoForObjectDetection",
+        "ConditionalDetrForSegmentation", "RTDetrForObjectDetection", "RTDetrV2ForObjectDetection", "DFineForObjectDetection",
+        "Deimv2ForObjectDetection", "CsmForConditionalGeneration", "LwDetrForObjectDetection", "PocketTTSForConditionalGeneration",
+        "GradiumPhononTTSForConditionalGeneration", "ParakeetForRNNT", "ParakeetForTDT", "RfDetrForObjectDetection",
+        "RfDetrForInstanceSegmentation",
     };
     enum { N = sizeof losses / sizeof *losses };
     for (size_t i = 0; i < N; i++)
@@ -117,17 +121,18 @@ static val loss_type(const char *cls) {
 /* ---- generation config ---- */
 
 static const char *const generation_keys[] = {
-    "max_length", "max_new_tokens", "min_length", "min_new_tokens", "early_stopping", "max_time", "stop_strings", "do_sample", "num_beams", "use_mtp", "use_cache",
-    "cache_implementation", "cache_config", "max_cache_len", "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "repetition_penalty",
-    "encoder_repetition_penalty", "length_penalty", "no_repeat_ngram_size", "bad_words_ids", "renormalize_logits", "forced_bos_token_id", "forced_eos_token_id",
-    "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "sequence_bias", "token_healing", "guidance_scale",
-    "watermarking_config", "num_return_sequences", "output_attentions", "output_hidden_states", "output_scores", "output_logits", "return_dict_in_generate", "pad_token_id",
-    "bos_token_id", "eos_token_id", "encoder_no_repeat_ngram_size", "decoder_start_token_id", "is_assistant", "num_assistant_tokens", "num_assistant_tokens_schedule",
-    "assistant_confidence_threshold", "prompt_lookup_num_tokens", "max_matching_ngram_size", "assistant_early_exit", "assistant_lookbehind", "target_lookbehind",
-    "assistant_ensemble_weight", "speculation_type", "compile_config", "disable_compile", "continuous_batching_config", "low_memory", "penalty_alpha", "dola_layers",
+    "max_length", "max_new_tokens", "min_length", "min_new_tokens", "early_stopping", "max_time", "stop_strings", "do_sample", "num_beams",
+    "use_mtp", "use_cache", "cache_implementation", "cache_config", "max_cache_len", "temperature", "top_k", "top_p", "min_p", "top_h",
+    "typical_p", "epsilon_cutoff", "eta_cutoff", "repetition_penalty", "encoder_repetition_penalty", "length_penalty",
+    "no_repeat_ngram_size", "bad_words_ids", "renormalize_logits", "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values",
+    "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "sequence_bias", "token_healing", "guidance_scale",
+    "watermarking_config", "num_return_sequences", "output_attentions", "output_hidden_states", "output_scores", "output_logits",
+    "return_dict_in_generate", "pad_token_id", "bos_token_id", "eos_token_id", "encoder_no_repeat_ngram_size", "decoder_start_token_id",
+    "is_assistant", "num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold", "prompt_lookup_num_tokens",
+    "max_matching_ngram_size", "assistant_early_exit", "assistant_lookbehind", "target_lookbehind", "assistant_ensemble_weight",
+    "speculation_type", "compile_config", "disable_compile", "continuous_batching_config", "low_memory", "penalty_alpha", "dola_layers",
     "diversity_penalty", "num_beam_groups", "constraints", "force_words_ids", "prefill_chunk_size",
 };
-static bool given(val v) { return v.kind != VAL_ABSENT && v.kind != VAL_NULL; }
 
 /* The part that generates: a decoder, generator or text config, else the config itself. */
 static const cfg *decoder_config(const cfg *c) {
@@ -143,8 +148,8 @@ static val generation_config(arena *a, const cfg *c) {
     val whole_dict = cfg_to_dict_in(c, a), decoder = cfg_to_dict_in(decoder_config(c), a), out = {.kind = VAL_DICT};
     for (size_t i = 0; i < sizeof generation_keys / sizeof *generation_keys; i++) {
         val v = dict_get(whole_dict, generation_keys[i]);
-        if (!given(v)) v = dict_get(decoder, generation_keys[i]);
-        if (given(v)) out = dict_with(a, out, generation_keys[i], v);
+        if (!val_given(v)) v = dict_get(decoder, generation_keys[i]);
+        if (val_given(v)) out = dict_with(a, out, generation_keys[i], v);
     }
     for (size_t i = 0; i < 4 && !val_true(dict_get(out, "return_dict_in_generate")); i++)
         if (val_true(dict_get(out, extra_outputs[i]))) out = dict_with(a, out, "return_dict_in_generate", val_bool(true));

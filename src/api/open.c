@@ -36,7 +36,9 @@ typedef struct opening {
 /* ---- config ---- */
 
 static const char *dtype_word(const char *name) {
-    static const char *const words[][2] = {{"bf16", "bfloat16"}, {"fp16", "float16"}, {"fp32", "float32"}, {"fp64", "float64"}, {"f32", "float32"}, {"f16", "float16"}};
+    static const char *const words[][2] = {
+        {"bf16", "bfloat16"}, {"fp16", "float16"}, {"fp32", "float32"}, {"fp64", "float64"}, {"f32", "float32"}, {"f16", "float16"},
+    };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcmp(words[i][0], name)) return words[i][1];
     return dtype_canonical(name);
@@ -117,7 +119,9 @@ static const model_class *by_task(session *s, const cfg *c, const char *task) {
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", tables.members[i].key);
     }
-    error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "no auto class \"%.60s\" has a model for a config of type %s\nauto classes it has: %s", task, c->k->model_type, *known ? known : "none");
+    error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL,
+        "no auto class \"%.60s\" has a model for a config of type %s\nauto classes it has: %s",
+        task, c->k->model_type, *known ? known : "none");
     return NULL;
 }
 static const char *config_of(const model_class *row) { return FACT(row, config); }
@@ -143,12 +147,14 @@ static const model_class *by_name(session *s, cfg **c, const char *name, const f
     if (!*f) {
         char near[200];
         near_names(name, class_name_at, (void *)(*c)->k->family, near, sizeof near);
-        error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "unknown model class \"%.100s\"%s%s", name, *near ? "\nclasses of this family near it: " : "", near);
+        error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "unknown model class \"%.100s\"%s%s",
+            name, *near ? "\nclasses of this family near it: " : "", near);
         return NULL;
     }
     cfg *inner = fitting(*c, row);
     if (inner) return *c = inner, row;
-    error_set(&s->err, TARE_BAD, "wrong_config", "$.model_type", "%s takes a %s, and this is a %s (model type %s)", name, config_of(row), (*c)->k->name, (*c)->k->model_type);
+    error_set(&s->err, TARE_BAD, "wrong_config", "$.model_type", "%s takes a %s, and this is a %s (model type %s)",
+        name, config_of(row), (*c)->k->name, (*c)->k->model_type);
     return NULL;
 }
 static const model_class *base_class(session *s, const cfg *c) {
@@ -169,7 +175,9 @@ static const model_class *by_architectures(opening *w, cfg **c, const family **f
     }
     *f = (*c)->k->family;
     row = base_class(s, *c);
-    if (name && row) w->made->note = arena_printf(s->a, "architectures names %.100s, which %s; this is the base model, %s", name, family_of_class(name, NULL) ? "takes another config" : "is unknown", row->name);
+    if (name && row)
+        w->made->note = arena_printf(s->a, "architectures names %.100s, which %s; this is the base model, %s",
+            name, family_of_class(name, NULL) ? "takes another config" : "is unknown", row->name);
     return row;
 }
 static const model_class *pick(opening *w, cfg **c, const family **f) {
@@ -198,9 +206,9 @@ static bool read_host(session *s, tare_model *m, const char *words) {
 static void note_code(opening *w) {
     session *s = &w->config->s;
     val map = cfg_get(w->config->c, "auto_map");
-    if (map.kind == VAL_ABSENT || map.kind == VAL_NULL) return;
-    const char *before = w->made->note;
-    w->made->note = arena_printf(s->a, "%s%sauto_map names code, %s; it is never followed", before ? before : "", before ? "; " : "", json_short(s->a, map, 120));
+    if (!val_given(map)) return;
+    const char *before = w->made->note, *code = json_short(s->a, map, 120);
+    w->made->note = arena_printf(s->a, "%s%sauto_map names code, %s; it is never followed", before ? before : "", before ? "; " : "", code);
 }
 static bool build(opening *w) {
     tare_model *m = w->made;

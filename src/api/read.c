@@ -182,7 +182,8 @@ static void add_models(attn_list *l, const node *n, const char *part) {
 /* The model itself, then the first model of each part's config. */
 static void add_parts(attn_list *l, const node *n, const cfg **done, size_t *done_n) {
     bool fresh = n->model != NULL && *done_n < 16;
-    for (size_t i = 0; i < *done_n && fresh; i++) fresh = done[i] != n->config && n->config->part && (!done[i]->part || strcmp(done[i]->part, n->config->part));
+    for (size_t i = 0; i < *done_n && fresh; i++)
+        fresh = done[i] != n->config && n->config->part && (!done[i]->part || strcmp(done[i]->part, n->config->part));
     if (fresh) {
         done[(*done_n)++] = n->config;
         add_models(l, n, n->config->part && n != l->m->root ? n->config->part : "");

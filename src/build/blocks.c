@@ -7,12 +7,14 @@
 /* ---- ACT2FN ---- */
 
 static const struct { const char *name, *cls, *extra; } acts[] = {
-    {"gelu", "GELUActivation", NULL}, {"gelu_10", "ClippedGELUActivation", NULL}, {"gelu_fast", "FastGELUActivation", NULL}, {"gelu_new", "NewGELUActivation", NULL},
-    {"gelu_python", "GELUActivation", NULL}, {"gelu_pytorch_tanh", "GELUTanh", NULL}, {"gelu_python_tanh", "GELUTanh", NULL}, {"gelu_accurate", "AccurateGELUActivation", NULL},
-    {"hardswish", "Hardswish", NULL}, {"laplace", "LaplaceActivation", NULL}, {"leaky_relu", "LeakyReLU", "negative_slope=0.01"}, {"linear", "LinearActivation", NULL},
-    {"mish", "MishActivation", NULL}, {"quick_gelu", "QuickGELUActivation", NULL}, {"relu", "ReLU", NULL}, {"relu2", "ReLUSquaredActivation", NULL}, {"relu6", "ReLU6", NULL},
-    {"sigmoid", "Sigmoid", NULL}, {"silu", "SiLUActivation", NULL}, {"sqrtsoftplus", "SqrtSoftplusActivation", NULL}, {"swish", "SiLU", NULL}, {"tanh", "Tanh", NULL},
-    {"prelu", "PReLU", NULL}, {"xielu", "XIELUActivation", NULL},
+    {"gelu", "GELUActivation", NULL}, {"gelu_10", "ClippedGELUActivation", NULL}, {"gelu_fast", "FastGELUActivation", NULL},
+    {"gelu_new", "NewGELUActivation", NULL}, {"gelu_python", "GELUActivation", NULL}, {"gelu_pytorch_tanh", "GELUTanh", NULL},
+    {"gelu_python_tanh", "GELUTanh", NULL}, {"gelu_accurate", "AccurateGELUActivation", NULL}, {"hardswish", "Hardswish", NULL},
+    {"laplace", "LaplaceActivation", NULL}, {"leaky_relu", "LeakyReLU", "negative_slope=0.01"}, {"linear", "LinearActivation", NULL},
+    {"mish", "MishActivation", NULL}, {"quick_gelu", "QuickGELUActivation", NULL}, {"relu", "ReLU", NULL},
+    {"relu2", "ReLUSquaredActivation", NULL}, {"relu6", "ReLU6", NULL}, {"sigmoid", "Sigmoid", NULL}, {"silu", "SiLUActivation", NULL},
+    {"sqrtsoftplus", "SqrtSoftplusActivation", NULL}, {"swish", "SiLU", NULL}, {"tanh", "Tanh", NULL}, {"prelu", "PReLU", NULL},
+    {"xielu", "XIELUActivation", NULL},
 };
 static int act_index(const char *name) {
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
@@ -49,7 +51,8 @@ void act(mod *m, const char *name, const cfg *c, const char *key) {
     char near[160];
     if (mod_ok(m) && act_index(activation) < 0) {
         near_names(activation, act_name, NULL, near, sizeof near);
-        cfg_refuse(c, key, "unknown_activation", "there is no such activation\nknown names: %s", *near ? near : "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu, swish, tanh, ...");
+        cfg_refuse(c, key, "unknown_activation", "there is no such activation\nknown names: %s",
+            *near ? near : "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu, swish, tanh, ...");
     }
     if (mod_ok(m)) act_named(m, name, activation);
 }

@@ -105,7 +105,8 @@ bool builder_count(mod *m, uint64_t modules) {
     if (b->modules <= MOST_MODULES) return true;
     if (mod_ok(m)) {
         const char *path = mod_path(m);
-        error_set(&b->s->err, TARE_BAD, "too_large", path, "%s: the model would have more than %d modules; a size in the config is absurd", *path ? path : m->cls, MOST_MODULES);
+        error_set(&b->s->err, TARE_BAD, "too_large", path,
+            "%s: the model would have more than %d modules; a size in the config is absurd", *path ? path : m->cls, MOST_MODULES);
     }
     return false;
 }
@@ -125,6 +126,13 @@ static const model_class *row_of(const family *f, const char *cls) {
         if (same_word(r->name, cls)) return r;
     return NULL;
 }
+static void add_model(mod *m, model_entry **first, model_entry **last) {
+    model_entry *e = arena_new(m->b->s->a, model_entry);
+    e->m = m;
+    if (*last) (*last)->next = e;
+    else *first = e;
+    *last = e;
+}
 void begin(mod *m, const cfg *c) {
     if (!mod_ok(m) || !c) return;
     const model_class *row = row_of(m->b->family, m->cls);
@@ -132,17 +140,13 @@ void begin(mod *m, const cfg *c) {
     m->model = row;
     m->config = c;
     m->family = m->b->family;
+    add_model(m, &m->b->begun, &m->b->last_begun);
     settle_attention(m);
 }
 void done(mod *m) {
     if (!mod_ok(m) || !m->model) return;
-    builder *b = m->b;
-    model_entry *e = arena_new(b->s->a, model_entry);
-    e->m = m;
-    if (b->last_model) b->last_model->next = e;
-    else b->models = e;
-    b->last_model = e;
-    note(m, arena_new(b->s->a, step), STEP_POST_INIT, m);
+    add_model(m, &m->b->models, &m->b->last_model);
+    note(m, arena_new(m->b->s->a, step), STEP_POST_INIT, m);
 }
 const char *next_name(const mod *m) {
     static const char *const small[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
@@ -179,7 +183,8 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
     for (int i = 0; i < rank; i++) {
         sizes[i] = shape[i];
         if (shape[i] < 1) fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
-        else if (!num_mul(t->elements, shape[i], &t->elements) || t->elements > INT64_MAX / 16) fail(m, "%s would have more elements than 64 bits count", name);
+        else if (!num_mul(t->elements, shape[i], &t->elements) || t->elements > INT64_MAX / 16)
+            fail(m, "%s would have more elements than 64 bits count", name);
         if (!mod_ok(m)) return t;
     }
     if (*last) (*last)->next = t;

@@ -92,7 +92,9 @@ int64_t layer_count(mod *m, const cfg *c, const char *key) {
     cfg_refuse(c, key, "bad_value", "it needs an int of at least 0 for every layer");
     return 0;
 }
-int64_t layer_dim_before(mod *m, const cfg *c, const char *key, int64_t first) { return size_of(c, key, ask(m, ASK_BEFORE, first, list_value(c, key))); }
+int64_t layer_dim_before(mod *m, const cfg *c, const char *key, int64_t first) {
+    return size_of(c, key, ask(m, ASK_BEFORE, first, list_value(c, key)));
+}
 mod *layer_list(mod *m) {
     for (mod *p = m; p; p = p->parent)
         if (p->layer != m->layer) return p;
@@ -164,6 +166,33 @@ mod *list_next(mod *l, const char *cls) {
     s->next++;
     return item;
 }
+static mod *copy_of(builder *b, const mod *m) {
+    mod *c = arena_new(b->s->a, mod);
+    *c = *m;
+    c->children = c->last_child = NULL;
+    c->params = c->last_param = c->buffers = c->last_buffer = NULL;
+    for (const edge *e = m->children; e; e = e->next) {
+        edge *copy = arena_new(b->s->a, edge);
+        *copy = *e;
+        copy->next = NULL;
+        copy->to = copy_of(b, e->to);
+        if (c->last_child) c->last_child->next = copy;
+        else c->children = copy;
+        c->last_child = copy;
+    }
+    for (int buffers = 0; buffers < 2; buffers++) {
+        tensor **first = buffers ? &c->buffers : &c->params, **last = buffers ? &c->last_buffer : &c->last_param;
+        for (const tensor *t = buffers ? m->buffers : m->params; t; t = t->next) {
+            tensor *copy = arena_new(b->s->a, tensor_node);
+            *copy = *t;
+            copy->next = NULL;
+            if (*last) (*last)->next = copy;
+            else *first = copy;
+            *last = copy;
+        }
+    }
+    return c;
+}
 edge *builder_split(builder *b, edge *run, int64_t index) {
     if (run->name || run->count == 1) return run;
     if (index > run->first) { /* cut off what comes before */
@@ -183,33 +212,6 @@ edge *builder_split(builder *b, edge *run, int64_t index) {
         run->count = 1;
         run->next = rest;
     }
-    run->to = builder_copy(b, run->to);
+    run->to = copy_of(b, run->to);
     return run;
-}
-mod *builder_copy(builder *b, const mod *m) {
-    mod *c = arena_new(b->s->a, mod);
-    *c = *m;
-    c->children = c->last_child = NULL;
-    c->params = c->last_param = c->buffers = c->last_buffer = NULL;
-    for (const edge *e = m->children; e; e = e->next) {
-        edge *copy = arena_new(b->s->a, edge);
-        *copy = *e;
-        copy->next = NULL;
-        copy->to = builder_copy(b, e->to);
-        if (c->last_child) c->last_child->next = copy;
-        else c->children = copy;
-        c->last_child = copy;
-    }
-    for (int buffers = 0; buffers < 2; buffers++) {
-        tensor **first = buffers ? &c->buffers : &c->params, **last = buffers ? &c->last_buffer : &c->last_param;
-        for (const tensor *t = buffers ? m->buffers : m->params; t; t = t->next) {
-            tensor *copy = arena_new(b->s->a, tensor_node);
-            *copy = *t;
-            copy->next = NULL;
-            if (*last) (*last)->next = copy;
-            else *first = copy;
-            *last = copy;
-        }
-    }
-    return c;
 }

@@ -9,7 +9,7 @@
 
 enum { MOST_MODULES = 1 << 20, SHOWN = 8 };
 
-typedef struct model_entry { /* PreTrainedModels, in the order of their post_init */
+typedef struct model_entry { /* a list of PreTrainedModels */
     node *m;
     struct model_entry *next;
 } model_entry;
@@ -21,7 +21,8 @@ typedef struct builder {
     uint64_t modules;       /* repeated layers counted as often as they occur */
     node *root;
     bool tied, shares;      /* some slot holds another's tensor; some module has two names */
-    model_entry *models, *last_model;
+    model_entry *models, *last_model; /* in the order of their post_init */
+    model_entry *begun, *last_begun;  /* the same models in walk order */
     struct { double d; const char *text; } shown[SHOWN]; /* floats printed before */
     int next_shown;
     tensor_node spare;      /* what tensor verbs return after an error */

@@ -11,22 +11,13 @@ typedef struct parameters { /* of one table */
 } parameters;
 
 static bool ok(const parameters *p) { return session_ok(p->c->s); }
-static bool number(val v, double *d) {
-    if (v.kind == VAL_INT) *d = (double)v.i;
-    else if (v.kind == VAL_REAL) *d = v.d;
-    else if (v.kind == VAL_BOOL) *d = v.b;
-    else return false;
-    return true;
-}
 static double needed(const parameters *p, const char *key) {
     double d = 1;
-    if (!number(dict_get(p->all, key), &d)) cfg_refuse(p->c, "rope_parameters", "bad_type", "its %s has to be a number", key);
+    if (!val_number(dict_get(p->all, key), &d)) cfg_refuse(p->c, "rope_parameters", "bad_type", "its %s has to be a number", key);
     return d;
 }
-static bool given(const parameters *p, const char *key) {
-    val v = dict_get(p->all, key);
-    return v.kind != VAL_ABSENT && v.kind != VAL_NULL;
-}
+static bool given(const parameters *p, const char *key) { return val_given(dict_get(p->all, key)); }
+static bool set(const parameters *p, const char *key) { return val_true(dict_get(p->all, key)); }
 static void refuse_value(const parameters *p, const char *what) { cfg_refuse(p->c, "rope_parameters", "bad_value", "%s", what); }
 
 /* ---- per type ---- */
@@ -37,12 +28,12 @@ static double head_dim_of(const cfg *c, const char *type) {
     val v = get(c, "head_dim");
     double d = 0;
     if (v.kind == VAL_NULL && reads_null(type)) cfg_refuse(c, "head_dim", "bad_type", "rope_type \"%s\" needs a number", type);
-    if (val_true(v) && !number(v, &d)) cfg_refuse(c, "head_dim", "bad_type", "a number is needed");
+    if (val_true(v) && !val_number(v, &d)) cfg_refuse(c, "head_dim", "bad_type", "a number is needed");
     return d != 0 || (v.kind != VAL_ABSENT && reads_null(type)) ? d : (double)(dim(c, "hidden_size") / dim(c, "num_attention_heads"));
 }
 static double ratio(const parameters *p) { /* what stands in for a factor of null */
     double original = needed(p, "original_max_position_embeddings"), most = 1;
-    number(cfg_get(p->c, "max_position_embeddings"), &most);
+    val_number(cfg_get(p->c, "max_position_embeddings"), &most);
     if (original == 0) refuse_value(p, "its original_max_position_embeddings is 0");
     return most / original;
 }
@@ -51,31 +42,35 @@ static void check_yarn(const parameters *p, int64_t d) {
     double theta = needed(p, "rope_theta"), original = needed(p, "original_max_position_embeddings");
     if (given(p, "factor")) needed(p, "factor");
     for (int i = 0; i < 2; i++) {
-        double beta = val_true(dict_get(p->all, betas[i])) ? needed(p, betas[i]) : 1;
+        double beta = set(p, betas[i]) ? needed(p, betas[i]) : 1;
         if (ok(p) && original / beta <= 0) refuse_value(p, "its original_max_position_embeddings and betas have to be above 0");
-        if (val_true(dict_get(p->all, "mscale")) && val_true(dict_get(p->all, "mscale_all_dim")) && !given(p, "attention_factor")) needed(p, scales[i]);
+        if (set(p, "mscale") && set(p, "mscale_all_dim") && !given(p, "attention_factor")) needed(p, scales[i]);
     }
     if (ok(p) && (theta <= 0 || theta == 1)) refuse_value(p, "rope_type \"yarn\" needs a rope_theta above 0 other than 1");
     if (ok(p) && d % 2 && d != 3) refuse_value(p, "rope_type \"yarn\" needs an even number of rotary dimensions");
 }
 static void check_llama3(const parameters *p) {
     needed(p, "factor");
-    if (needed(p, "low_freq_factor") == 0 || needed(p, "high_freq_factor") == 0) refuse_value(p, "its low_freq_factor and high_freq_factor cannot be 0");
+    if (needed(p, "low_freq_factor") == 0 || needed(p, "high_freq_factor") == 0)
+        refuse_value(p, "its low_freq_factor and high_freq_factor cannot be 0");
 }
 static void check_dynamic(const parameters *p, int64_t d) {
     double most = 1;
     needed(p, "factor");
-    if (!number(cfg_get(p->c, "max_position_embeddings"), &most) || most == 0) cfg_refuse(p->c, "max_position_embeddings", "bad_value", "rope_type \"dynamic\" divides by it");
+    if (!val_number(cfg_get(p->c, "max_position_embeddings"), &most) || most == 0)
+        cfg_refuse(p->c, "max_position_embeddings", "bad_value", "rope_type \"dynamic\" divides by it");
     if (ok(p) && d == 2) refuse_value(p, "rope_type \"dynamic\" needs more than 2 rotary dimensions");
 }
 /* The short factors scale the table entry by entry; a single one, or a single entry, is spread over the other. */
 static int64_t check_longrope(const parameters *p, int64_t n) {
     val factors = dict_get(p->all, "short_factor");
     double original = needed(p, "original_max_position_embeddings"), d, factor = given(p, "factor") ? needed(p, "factor") : ratio(p);
-    if (ok(p) && factor > 1 && !given(p, "attention_factor") && (original <= 0 || original == 1 || 1 + log(factor) / log(original) < 0)) refuse_value(p, "its original_max_position_embeddings has to be above 1");
+    bool no_root = original <= 0 || original == 1 || 1 + log(factor) / log(original) < 0;
+    if (ok(p) && factor > 1 && !given(p, "attention_factor") && no_root)
+        refuse_value(p, "its original_max_position_embeddings has to be above 1");
     if (factors.kind != VAL_LIST) refuse_value(p, "its short_factor has to be a list of numbers");
     for (uint32_t i = 0; ok(p) && i < factors.n; i++)
-        if (!number(factors.items[i], &d)) refuse_value(p, "its short_factor has to be a list of numbers");
+        if (!val_number(factors.items[i], &d)) refuse_value(p, "its short_factor has to be a list of numbers");
     if (ok(p) && factors.n != n && factors.n != 1 && n != 1) refuse_value(p, "its short_factor needs one number for every two rotary dimensions");
     return n == 1 ? factors.n : n;
 }
@@ -97,7 +92,7 @@ static int64_t proportional(const parameters *p) {
 static const char *const types[] = {"default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional"};
 static const char *type_of(const cfg *c, val params) {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (val_equal(dict_get(params, "rope_type"), val_text(types[i]))) return types[i];
+        if (val_is(dict_get(params, "rope_type"), types[i])) return types[i];
     cfg_refuse(c, "rope_parameters", "bad_value", "its rope_type is none of default, linear, dynamic, yarn, longrope, llama3, proportional");
     return NULL;
 }
@@ -136,7 +131,7 @@ void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partia
     mod *x = child(m, name, cls);
     if (!mod_ok(m)) return;
     /* every formula but the default one completes the parameters again: by now leftover keys count too */
-    if (!val_equal(dict_get(get(c, "rope_parameters"), "rope_type"), val_text("default"))) rope_standardize((cfg *)c);
+    if (!val_is(dict_get(get(c, "rope_parameters"), "rope_type"), "default")) rope_standardize((cfg *)c);
     val params = get(c, "rope_parameters");
     if (params.kind != VAL_DICT) cfg_refuse(c, "rope_parameters", "bad_type", "rotary parameters are an object");
     add_tables(x, "", mod_ok(m) ? table(x, c, params, NULL, partial) : NULL);

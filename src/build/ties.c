@@ -55,6 +55,7 @@ static void tie(builder *b, place target, const tensor *source) {
     }
     tensor *held = (tensor *)tensor_held(source);
     t->same = held == t ? NULL : held;
+    held->several = true;
     b->tied = true;
 }
 static bool plain_path(const char *path) {
@@ -62,25 +63,34 @@ static bool plain_path(const char *path) {
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.", *path)) return false;
     return true;
 }
+/* What a model class ties, where its config asks for it: rows up to one without `from`, or NULL. */
+static const text_pair *ties_of(const mod *m) {
+    const text_pair *ties = m->model ? FACT(m->model, tied_weights_keys) : NULL;
+    return ties && val_true(cfg_get(m->config, "tie_word_embeddings")) ? ties : NULL;
+}
 static void tie_model(builder *b, mod *m) {
-    const text_pair *ties = FACT(m->model, tied_weights_keys);
-    if (!ties || !val_true(cfg_get(m->config, "tie_word_embeddings"))) return;
+    const text_pair *ties = ties_of(m);
+    if (!ties) return;
+    if (m->layer) fail(m, "ties inside of repeated models are not built by this release");
     for (; ties->from && session_ok(b->s); ties++) {
         place from, to;
-        if (!plain_path(ties->from) || !plain_path(ties->to)) fail(m, "the tie of %s to %s is a pattern, which is not built by this release", ties->from, ties->to);
-        else if (!find_place(b, m, ties->to, &from) || !from.slot) fail(m, "%s is to be tied to %s, which this model does not have", ties->from, ties->to);
-        else if (!find_place(b, m, ties->from, &to)) fail(m, "%s is to be tied, and this model has no such module", ties->from);
+        if (!plain_path(ties->from) || !plain_path(ties->to))
+            fail(m, "the tie of %s to %s is a pattern, which is not built by this release", ties->from, ties->to);
+        else if (!find_place(b, m, ties->to, &from) || !from.slot)
+            fail(m, "%s is to be tied to %s, which this model does not have", ties->from, ties->to);
+        else if (!find_place(b, m, ties->from, &to))
+            fail(m, "%s is to be tied, and this model has no such module", ties->from);
         else tie(b, to, from.slot);
     }
 }
+static bool is_below(const mod *m, const mod *above) {
+    while (m && m != above) m = m->parent;
+    return m != NULL;
+}
 /* tie_weights() of one model ties all models below it too, in walk order. */
-static void tie_below(builder *b, mod *m) {
-    if (m->model) tie_model(b, m);
-    for (edge *e = m->children; e; e = e->next) {
-        if (!e->name && e->count > 1 && e->to->model && FACT(e->to->model, tied_weights_keys) && val_true(cfg_get(e->to->config, "tie_word_embeddings")))
-            fail(e->to, "ties inside of repeated models are not built by this release");
-        tie_below(b, e->to);
-    }
+static void tie_below(builder *b, const mod *above) {
+    for (model_entry *e = b->begun; e && session_ok(b->s); e = e->next)
+        if (is_below(e->m, above)) tie_model(b, e->m);
 }
 
 /* ---- owners: the first path in walk order of every tensor that several slots hold ---- */
@@ -101,8 +111,9 @@ static void own(owner_walk *w, mod *m) {
     own_all(w, m->buffers);
     for (edge *e = m->children; e; e = e->next) {
         size_t before = w->n;
-        const char *name = e->name ? e->name : arena_printf(w->b->s->a, "%" PRId64, e->first);
-        size_t k = strlen(name);
+        char number[NUM_TEXT];
+        const char *name = e->name ? e->name : number;
+        size_t k = e->name ? strlen(name) : num_int(number, e->first);
         if (w->n + k + 2 > sizeof w->path) {
             fail(e->to, "module names nest too long");
             return;
@@ -114,17 +125,9 @@ static void own(owner_walk *w, mod *m) {
         w->n = before;
     }
 }
-static void mark_several(mod *m) {
-    for (tensor *t = m->params; t; t = t->next)
-        if (t->same) t->same->several = true;
-    for (tensor *t = m->buffers; t; t = t->next)
-        if (t->same) t->same->several = true;
-    for (edge *e = m->children; e; e = e->next) mark_several(e->to);
-}
 bool settle_ties(builder *b) {
     for (model_entry *e = b->models; e && session_ok(b->s); e = e->next) tie_below(b, e->m);
     if (!session_ok(b->s)) return false;
-    if (b->tied) mark_several(b->root);
     if (b->tied || b->shares) {
         owner_walk w = {.b = b};
         own(&w, b->root);
@@ -136,14 +139,14 @@ bool settle_ties(builder *b) {
 
 val tied_keys(arena *a, const mod *m) {
     val all = {.kind = VAL_DICT};
-    const text_pair *ties = m->model ? FACT(m->model, tied_weights_keys) : NULL;
-    if (ties && val_true(cfg_get(m->config, "tie_word_embeddings")))
-        for (; ties->from; ties++) all = dict_with(a, all, ties->from, val_text(ties->to));
+    for (const text_pair *ties = ties_of(m); ties && ties->from; ties++) all = dict_with(a, all, ties->from, val_text(ties->to));
     for (const edge *e = m->children; e; e = e->next) {
         if (!e->to->model || !e->name) continue;
         val below = tied_keys(a, e->to);
-        for (uint32_t i = 0; i < below.n; i++)
-            all = dict_with(a, all, arena_printf(a, "%s.%s", e->name, below.members[i].key), val_text(arena_printf(a, "%s.%s", e->name, below.members[i].v.s)));
+        for (uint32_t i = 0; i < below.n; i++) {
+            const char *from = arena_printf(a, "%s.%s", e->name, below.members[i].key);
+            all = dict_with(a, all, from, val_text(arena_printf(a, "%s.%s", e->name, below.members[i].v.s)));
+        }
     }
     return all;
 }

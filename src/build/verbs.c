@@ -15,12 +15,16 @@ val get(const cfg *c, const char *key) {
     e->read = true;
     return e->v;
 }
+static void needed(const cfg *c, const char *key, val v, const char *what) {
+    cfg_refuse(c, key, v.kind == VAL_ABSENT ? "missing_key" : "bad_type", "%s is needed", what);
+}
 static int64_t an_int(const cfg *c, const char *key, int64_t least, const char *what) {
     if (!session_ok(c->s)) return 1;
     val v = get(c, key);
     if (v.kind == VAL_INT && v.i >= least && v.i <= INT32_MAX) return v.i;
     if (v.kind == VAL_BIG || (v.kind == VAL_INT && v.i > INT32_MAX)) cfg_refuse(c, key, "too_large", "sizes up to 2147483647 are built");
-    else cfg_refuse(c, key, v.kind == VAL_ABSENT ? "missing_key" : v.kind == VAL_INT ? "bad_value" : "bad_type", "%s is needed", what);
+    else if (v.kind == VAL_INT) cfg_refuse(c, key, "bad_value", "%s is needed", what);
+    else needed(c, key, v, what);
     return 1;
 }
 int64_t dim(const cfg *c, const char *key) { return an_int(c, key, 1, "an int of at least 1"); }
@@ -31,7 +35,7 @@ int64_t count(const cfg *c, const char *key) {
 int64_t whole(const cfg *c, const char *key) {
     val v = get(c, key);
     if (v.kind == VAL_INT) return v.i;
-    cfg_refuse(c, key, v.kind == VAL_ABSENT ? "missing_key" : "bad_type", "an int is needed");
+    needed(c, key, v, "an int");
     return 1;
 }
 static bool to_num(val v, num *out) {
@@ -43,7 +47,7 @@ static bool to_num(val v, num *out) {
 num real(const cfg *c, const char *key) {
     num n = num_f(0);
     val v = get(c, key);
-    if (!to_num(v, &n)) cfg_refuse(c, key, v.kind == VAL_ABSENT ? "missing_key" : "bad_type", "a number is needed");
+    if (!to_num(v, &n)) needed(c, key, v, "a number");
     return n;
 }
 num real_or_none(const cfg *c, const char *key) {
@@ -57,14 +61,11 @@ bool flag(const cfg *c, const char *key) {
 const char *text(const cfg *c, const char *key) {
     val v = get(c, key);
     if (v.kind == VAL_TEXT) return v.s;
-    cfg_refuse(c, key, v.kind == VAL_ABSENT ? "missing_key" : "bad_type", "a string is needed");
+    needed(c, key, v, "a string");
     return "";
 }
 bool known(const cfg *c, const char *key) { return get(c, key).kind != VAL_ABSENT; }
-bool has(const cfg *c, const char *key) {
-    val v = get(c, key);
-    return v.kind != VAL_ABSENT && v.kind != VAL_NULL;
-}
+bool has(const cfg *c, const char *key) { return val_given(get(c, key)); }
 int64_t dim_or(const cfg *c, const char *key, int64_t other) { return has(c, key) ? dim(c, key) : other; }
 num real_or(const cfg *c, const char *key, num other) { return has(c, key) ? real(c, key) : other; }
 bool flag_or(const cfg *c, const char *key, bool other) { return known(c, key) ? flag(c, key) : other; }
@@ -73,7 +74,7 @@ const char *text_or(const cfg *c, const char *key, const char *other) { return h
 static val a_list(const cfg *c, const char *key) {
     val v = get(c, key);
     if (v.kind == VAL_LIST) return v;
-    cfg_refuse(c, key, v.kind == VAL_ABSENT ? "missing_key" : "bad_type", "a list is needed");
+    needed(c, key, v, "a list");
     return (val){.kind = VAL_LIST};
 }
 int64_t len(const cfg *c, const char *key) { return a_list(c, key).n; }
@@ -102,7 +103,7 @@ pair dim_pair(const cfg *c, const char *key) {
 const cfg *part(const cfg *c, const char *key) {
     val v = get(c, key);
     if (v.kind == VAL_CFG) return v.cfg;
-    cfg_refuse(c, key, v.kind == VAL_ABSENT ? "missing_key" : "bad_type", "a part of the config is needed");
+    needed(c, key, v, "a part of the config");
     return c;
 }
 int64_t num_labels(const cfg *c) {
@@ -112,9 +113,7 @@ int64_t num_labels(const cfg *c) {
     return 1;
 }
 int64_t pad(const cfg *c) {
-    val v = get(c, "pad_token_id");
-    if (v.kind == VAL_ABSENT || v.kind == VAL_NULL) return NO_PAD;
-    return whole(c, "pad_token_id");
+    return has(c, "pad_token_id") ? whole(c, "pad_token_id") : NO_PAD;
 }
 const cfg *text_config(const cfg *c) { return cfg_text_config(c, false); }
 void refuse(const cfg *c, const char *key, const char *format, ...) {
@@ -143,16 +142,12 @@ const cfg *with_text(const cfg *c, const char *key, const char *v) { return with
 
 /* ---- rules ---- */
 
-static bool is_null(const cfg *c, const char *key) {
-    val v = cfg_get(c, key);
-    return v.kind == VAL_NULL || v.kind == VAL_ABSENT;
-}
 void put(cfg *c, const char *key, val v, const char *formula) { cfg_set(c, key, v, TARE_FROM_FORMULA, formula); }
 void fill_int(cfg *c, const char *key, int64_t v, const char *formula) {
-    if (is_null(c, key)) put(c, key, val_int(v), formula);
+    if (!val_given(cfg_get(c, key))) put(c, key, val_int(v), formula);
 }
 void fill_text(cfg *c, const char *key, const char *v, const char *formula) {
-    if (is_null(c, key)) put(c, key, val_text(v), formula);
+    if (!val_given(cfg_get(c, key))) put(c, key, val_text(v), formula);
 }
 void derive_int(cfg *c, const char *key, int64_t v, const char *formula) { put(c, key, val_int(v), formula); }
 void derive_flag(cfg *c, const char *key, bool v, const char *formula) { put(c, key, val_bool(v), formula); }
@@ -193,7 +188,8 @@ val text_new(cfg *c, const char *format, ...) {
 val class_value(const cfg *c, const char *key) { return dict_get(c->k->values, key); }
 val config_to_dict(cfg *c, const char *config_class_name, val d) {
     const cclass *k = class_by_name(config_class_name, &c->s->err);
-    if (d.kind != VAL_DICT && session_ok(c->s)) cfg_refuse(c, NULL, "bad_type", "a dict for %s is %s: an object is needed", config_class_name, json_short(c->s->a, d, 60));
+    if (d.kind != VAL_DICT && session_ok(c->s))
+        cfg_refuse(c, NULL, "bad_type", "a dict for %s is %s: an object is needed", config_class_name, json_short(c->s->a, d, 60));
     cfg *other = k ? cfg_make(c->s, k, d, (val){0}, c->path, NULL) : NULL;
     return other ? cfg_to_dict(other) : (val){.kind = VAL_DICT};
 }

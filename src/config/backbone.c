@@ -13,7 +13,10 @@ static bool check_features(cfg *c, val stages, val features) {
     if (features.kind != VAL_LIST) return cfg_refuse(c, "_out_features", "bad_type", "out_features is a list of stage names"), false;
     for (uint32_t i = 0; i < features.n; i++) {
         int64_t at = stage_of(stages, features.items[i]);
-        if (at < 0) return cfg_refuse(c, "_out_features", "bad_value", "out_features item %u is none of the stages %s", i, json_short(c->s->a, stages, 120)), false;
+        if (at < 0) {
+            cfg_refuse(c, "_out_features", "bad_value", "out_features item %u is none of the stages %s", i, json_short(c->s->a, stages, 120));
+            return false;
+        }
         if (at <= last) return cfg_refuse(c, "_out_features", "bad_value", "out_features names stages once and in their order"), false;
         last = at;
     }
@@ -74,8 +77,8 @@ static val indices_of(cfg *c, val stages, val features) {
 }
 void backbone_settle(cfg *c, val features, val indices) {
     val stages = cfg_get(c, "stage_names");
-    cfg_set(c, "_out_features", features.kind == VAL_ABSENT ? val_null() : features, TARE_FROM_FORMULA, "out_features");
-    cfg_set(c, "_out_indices", indices.kind == VAL_ABSENT ? val_null() : indices, TARE_FROM_FORMULA, "out_indices");
+    cfg_set(c, "_out_features", val_or(features, val_null()), TARE_FROM_FORMULA, "out_features");
+    cfg_set(c, "_out_indices", val_or(indices, val_null()), TARE_FROM_FORMULA, "out_indices");
     if (!session_ok(c->s) || !backbone_check(c)) return;
     features = cfg_get(c, "_out_features");
     indices = cfg_get(c, "_out_indices");

@@ -1,3 +1,4 @@
+/* A config object's attributes: read, written and refused as the reference does. */
 #include "cfg.h"
 #include "json.h"
 #include "rules_impl.h"
@@ -56,11 +57,9 @@ void cfg_refuse(const cfg *c, const char *key, const char *code, const char *for
     char why[512];
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
-    val v = key ? cfg_get(c, key) : (val){0};
-    if (key && v.kind == VAL_ABSENT) v = left_get(c, key);
-    if (!key) error_set(&s->err, TARE_BAD, code, path, "%s: %s", path, why);
+    val v = key ? val_or(cfg_get(c, key), left_get(c, key)) : (val){0};
+    if (!key || v.kind == VAL_CFG) error_set(&s->err, TARE_BAD, code, path, "%s: %s", path, why);
     else if (v.kind == VAL_ABSENT) error_set(&s->err, TARE_BAD, code, path, "%s is missing: %s", path, why);
-    else if (v.kind == VAL_CFG) error_set(&s->err, TARE_BAD, code, path, "%s: %s", path, why);
     else error_set(&s->err, TARE_BAD, code, path, "%s is %s: %s", path, json_short(s->a, v, 80), why);
 }
 
@@ -89,39 +88,40 @@ val cfg_get(const cfg *c, const char *key) {
 /* ---- setattr ---- */
 
 static bool in_range(val check, val v) {
-    double d = v.kind == VAL_REAL ? v.d : v.kind == VAL_INT ? (double)v.i : v.kind == VAL_BOOL ? v.b : -1;
-    bool number = v.kind == VAL_REAL || v.kind == VAL_INT || v.kind == VAL_BOOL;
-    val least = dict_get(check, "min"), most = dict_get(check, "max");
+    double d = 0, least, most;
+    bool number = val_number(v, &d);
     if (val_true(dict_get(check, "probability"))) return number && d >= 0 && d <= 1;
-    if (least.kind != VAL_ABSENT) {
-        double x = least.kind == VAL_INT ? (double)least.i : least.d;
-        if (!number || !(d >= x) || (val_true(dict_get(check, "exclude_min")) && d == x)) return false;
+    if (val_number(dict_get(check, "min"), &least)) {
+        bool fits = val_true(dict_get(check, "exclude_min")) ? d > least : d >= least;
+        if (!number || !fits) return false;
     }
-    if (most.kind != VAL_ABSENT) {
-        double x = most.kind == VAL_INT ? (double)most.i : most.d;
-        if (!number || !(d <= x) || (val_true(dict_get(check, "exclude_max")) && d == x)) return false;
+    if (val_number(dict_get(check, "max"), &most)) {
+        bool fits = val_true(dict_get(check, "exclude_max")) ? d < most : d <= most;
+        if (!number || !fits) return false;
     }
     return true;
 }
 bool cfg_takes(const cfg *c, const cfield *f, val v) {
     session *s = c->s;
-    const char *path = NULL;
-    if (type_takes(&f->type, v) && (f->check.kind == VAL_ABSENT || in_range(f->check, v))) return true;
-    path = arena_printf(s->a, "%s.%s", c->path, f->key);
-    if (!type_takes(&f->type, v))
-        error_set(&s->err, TARE_BAD, "bad_type", path, "%s is %s (%s): %s takes %s here", path, json_short(s->a, v, 80), val_type(v), c->k->name, f->type_text);
+    bool typed = type_takes(&f->type, v);
+    if (typed && (f->check.kind == VAL_ABSENT || in_range(f->check, v))) return true;
+    const char *path = arena_printf(s->a, "%s.%s", c->path, f->key), *shown = json_short(s->a, v, 80);
+    if (!typed)
+        error_set(&s->err, TARE_BAD, "bad_type", path, "%s is %s (%s): %s takes %s here", path, shown, val_type(v), c->k->name, f->type_text);
     else
-        error_set(&s->err, TARE_BAD, "bad_value", path, "%s is %s: %s takes values within %s", path, json_short(s->a, v, 80), c->k->name, json_short(s->a, f->check, 80));
+        error_set(&s->err, TARE_BAD, "bad_value", path, "%s is %s: %s takes values within %s", path, shown, c->k->name,
+            json_short(s->a, f->check, 80));
     return false;
 }
 static bool readonly(const cfg *c, const char *key) {
     for (uint32_t i = 0; i < c->k->readonly.n && c->k->readonly.kind == VAL_LIST; i++)
-        if (!strcmp(c->k->readonly.items[i].s, key)) return true;
+        if (val_is(c->k->readonly.items[i], key)) return true;
     return false;
 }
 static void set_output_attentions(cfg *c, val v) {
     if (val_true(v) && c->attn.kind == VAL_NULL) cfg_attn(c, val_text("eager"));
-    if (val_true(v) && !val_equal(c->attn, val_text("eager"))) cfg_refuse(c, "output_attentions", "bad_value", "it needs attn_implementation \"eager\"");
+    if (val_true(v) && !val_is(c->attn, "eager"))
+        cfg_refuse(c, "output_attentions", "bad_value", "it needs attn_implementation \"eager\"");
     c->output_attentions = v;
 }
 /* Attributes that are properties in the reference; true: handled. */
@@ -136,7 +136,8 @@ static bool set_property(cfg *c, const char *key, val v, tare_origin origin) {
     else if (!strcmp(key, "_attn_implementation")) cfg_attn(c, v);
     else if (!strcmp(key, "_experts_implementation")) cfg_experts(c, v);
     else if (!strcmp(key, "name_or_path")) c->name_or_path = v;
-    else if (readonly(c, key)) cfg_refuse(c, NULL, "bad_value", "the key \"%s\" cannot be set: it is computed from other values by %s", key, c->k->name);
+    else if (readonly(c, key))
+        cfg_refuse(c, NULL, "bad_value", "the key \"%s\" cannot be set: it is computed from other values by %s", key, c->k->name);
     else return false;
     return true;
 }
@@ -147,7 +148,8 @@ void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *det
     if (f && !cfg_takes(c, f, v)) return;
     const char *real = real_key(c, key);
     if (real != key) {
-        if (!detail) detail = key, origin = origin == TARE_FROM_FILE ? TARE_FROM_ALIAS : origin;
+        if (!detail && origin == TARE_FROM_FILE) origin = TARE_FROM_ALIAS;
+        if (!detail) detail = key;
         hash = hash_text(real);
     }
     if (!f && set_property(c, real, v, origin)) return;
@@ -161,28 +163,23 @@ static cfg *part_of(const cfg *c, size_t i) {
     val v = cfg_get(c, c->k->parts[i].key);
     return v.kind == VAL_CFG ? v.cfg : NULL;
 }
-static val chosen_for(val v, const char *key, val current) {
-    if (v.kind != VAL_DICT) return v;
-    val own = dict_get(v, key);
-    return own.kind == VAL_ABSENT ? current : own;
-}
-void cfg_attn(cfg *c, val v) {
-    c->attn = chosen_for(v, "", c->attn);
+/* One choice for all, or an object of choices by part, "" for the config itself; a part that it does not name keeps its own. */
+static val chosen_for(val v, const char *key, val current) { return v.kind == VAL_DICT ? val_or(dict_get(v, key), current) : v; }
+typedef val *(*choice)(cfg *c);
+static val *attn_of(cfg *c) { return &c->attn; }
+static val *experts_of(cfg *c) { return &c->experts; }
+static void choose(cfg *c, val v, choice of) {
+    *of(c) = chosen_for(v, "", *of(c));
     for (size_t i = 0; i < c->k->part_count; i++) {
         cfg *p = part_of(c, i);
-        if (p) cfg_attn(p, chosen_for(v, c->k->parts[i].key, p->attn));
+        if (p) choose(p, chosen_for(v, c->k->parts[i].key, *of(p)), of);
     }
 }
-void cfg_experts(cfg *c, val v) {
-    c->experts = chosen_for(v, "", c->experts);
-    for (size_t i = 0; i < c->k->part_count; i++) {
-        cfg *p = part_of(c, i);
-        if (p) cfg_experts(p, chosen_for(v, c->k->parts[i].key, p->experts));
-    }
-}
+void cfg_attn(cfg *c, val v) { choose(c, v, attn_of); }
+void cfg_experts(cfg *c, val v) { choose(c, v, experts_of); }
 void cfg_dtype(cfg *c, const char *torch_name) {
     val v = torch_name ? val_text(torch_name) : val_null(), now = cfg_get(c, "dtype");
-    if (!torch_name && now.kind > VAL_NULL) cfg_refuse(c, "dtype", "bad_type", "a model is built in float32, float16, bfloat16 or float64");
+    if (!torch_name && val_given(now)) cfg_refuse(c, "dtype", "bad_type", "a model is built in float32, float16, bfloat16 or float64");
     store(c, "dtype", hash_text("dtype"), v, TARE_FROM_OVERRIDE, NULL, true);
     for (size_t i = 0; i < c->k->part_count; i++) {
         cfg *p = part_of(c, i);
@@ -196,7 +193,7 @@ val cfg_text_part(const cfg *c, bool decoder) {
     val found = {0};
     for (size_t i = decoder; i < 4; i++) {
         val v = cfg_get(c, names[i]);
-        if (v.kind == VAL_ABSENT || v.kind == VAL_NULL) continue;
+        if (!val_given(v)) continue;
         if (found.kind != VAL_ABSENT) cfg_refuse(c, names[i], "bad_value", "more than one part could be the text config");
         found = v;
     }
@@ -205,6 +202,9 @@ val cfg_text_part(const cfg *c, bool decoder) {
 const cfg *cfg_text_config(const cfg *c, bool decoder) {
     val v = cfg_text_part(c, decoder);
     if (v.kind == VAL_CFG) return v.cfg;
-    if (v.kind != VAL_ABSENT) cfg_refuse(c, NULL, "bad_type", "what stands for the text config (decoder, generator, text_config or text_encoder) is %s, not a config", json_short(c->s->a, v, 60));
+    if (v.kind != VAL_ABSENT)
+        cfg_refuse(c, NULL, "bad_type",
+            "what stands for the text config (decoder, generator, text_config or text_encoder) is %s, not a config",
+            json_short(c->s->a, v, 60));
     return c;
 }

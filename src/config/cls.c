@@ -104,25 +104,28 @@ static bool read_family(slot *s, tare_error *err) {
     s->autos = dict_get(d, "auto");
     return true;
 }
-static slot *use(const family *f, tare_error *err) {
-    slot *s = NULL;
-    for (size_t i = 0; (s = slot_at(i)); i++)
-        if (family_at(i) == f) {
-            if (atomic_load_explicit(&s->ready, memory_order_acquire)) return s;
-            pthread_mutex_lock(&lock);
-            bool ok = atomic_load(&s->ready);
-            if (!ok) {
-                if (i < registry_count) s->f = f, s->json = registry_rows[i].json, s->n = (size_t)(registry_rows[i].json_end - registry_rows[i].json);
-                ok = read_family(s, err);
-                if (ok) atomic_store_explicit(&s->ready, true, memory_order_release);
-            }
-            pthread_mutex_unlock(&lock);
-            return ok ? s : NULL;
-        }
-    return NULL;
+/* Under the lock. */
+static bool make_ready(slot *s, size_t i, tare_error *err) {
+    if (atomic_load(&s->ready)) return true;
+    if (i < registry_count) {
+        s->f = registry_rows[i].family;
+        s->json = registry_rows[i].json;
+        s->n = (size_t)(registry_rows[i].json_end - registry_rows[i].json);
+    }
+    if (!read_family(s, err)) return false;
+    atomic_store_explicit(&s->ready, true, memory_order_release);
+    return true;
 }
-
-__attribute__((visibility("default"))) const char *tare_register_family(const family *f, const char *json);
+static slot *use(const family *f, tare_error *err) {
+    slot *s;
+    size_t i = 0;
+    while ((s = slot_at(i)) && family_at(i) != f) i++;
+    if (!s || atomic_load_explicit(&s->ready, memory_order_acquire)) return s;
+    pthread_mutex_lock(&lock);
+    bool ok = make_ready(s, i, err);
+    pthread_mutex_unlock(&lock);
+    return ok ? s : NULL;
+}
 
 /* ---- finding: one table of all names, made at the first question and again after a registration ---- */
 
@@ -215,6 +218,7 @@ const cclass *class_by_type(const char *model_type, tare_error *err) {
     return e ? class_in(e->f, ((const config_class *)e->what)->name, err) : NULL;
 }
 
+__attribute__((visibility("default"))) const char *tare_register_family(const family *f, const char *json);
 const char *tare_register_family(const family *f, const char *json) {
     size_t n = atomic_load(&registered_count);
     if (!f || !f->name || !f->configs || !f->models || !json) return "a family needs a name, configs, models and its JSON";
@@ -256,9 +260,8 @@ void near_names(const char *word, const char *(*name)(size_t i, void *to), void 
     const char *s;
     for (size_t i = 0; (s = name(i, to)); i++) {
         size_t edits = num_edits(word, s, reach);
-        if (edits > reach && length >= 3 && (!strncmp(s, word, length) || strstr(s, word))) edits = reach;
-        if (edits > reach) continue;
-        if (found == MOST && best[MOST - 1].edits <= edits) continue;
+        if (edits > reach && length >= 3 && strstr(s, word)) edits = reach; /* a part of a name is as near as a misspelt one */
+        if (edits > reach || (found == MOST && best[MOST - 1].edits <= edits)) continue;
         size_t at = found < MOST ? found++ : MOST - 1;
         for (; at > 0 && best[at - 1].edits > edits; at--) best[at] = best[at - 1];
         best[at].name = s;

@@ -57,7 +57,7 @@ const struct family *family_at(size_t i);
 /* The family that has a model class of that name; *row is its entry. */
 const struct family *family_of_class(const char *class_name, const struct model_class **row);
 bool type_takes(const ctype *t, val v);
-/* Up to `most` known names near `word` among names, as "a, b"; "" when none is near. For messages. */
+/* Up to five names near `word`, nearest first, as "a, b"; "" when none is near. name(i) is NULL beyond the last. For messages. */
 void near_names(const char *word, const char *(*name)(size_t i, void *to), void *to, char *out, size_t n);
 void near_types(const char *word, char *out, size_t n);
 #endif

@@ -71,7 +71,10 @@ static bool is_blank(const char *text, size_t n) {
 }
 
 bool json_read(arena *a, const char *text, size_t n, const char *what, val *out, tare_error *err) {
-    if (n > JSON_LARGEST) return error_set(err, TARE_BAD, "too_large", what, "%s has %zu bytes; a config of more than 16 MiB is refused", what, n), false;
+    if (n > JSON_LARGEST) {
+        error_set(err, TARE_BAD, "too_large", what, "%s has %zu bytes; a config of more than 16 MiB is refused", what, n);
+        return false;
+    }
     if (is_blank(text, n)) return error_set(err, TARE_BAD, "bad_json", what, "%s is empty", what), false;
     survey s = {.text = text, .n = n};
     if (!survey_text(&s)) return say_json(err, &s, what), false;
@@ -107,7 +110,7 @@ bool json_read(arena *a, const char *text, size_t n, const char *what, val *out,
 
 /* ---- writing ---- */
 
-void json_quote(sink *s, const char *text, size_t n) {
+static void quote(sink *s, const char *text, size_t n) {
     sink_char(s, '"');
     for (size_t i = 0, from = 0; i <= n; i++) {
         unsigned char c = i < n ? (unsigned char)text[i] : 0;
@@ -135,14 +138,14 @@ static void write_value(sink *s, val v, int indent, int depth) {
     case VAL_INT: sink_int(s, v.i); return;
     case VAL_REAL: sink_put(s, text, num_float(text, v.d)); return;
     case VAL_BIG: sink_put(s, v.s, v.n); return;
-    case VAL_TEXT: json_quote(s, v.s, v.n); return;
+    case VAL_TEXT: quote(s, v.s, v.n); return;
     case VAL_LIST:
     case VAL_DICT:
         sink_char(s, v.kind == VAL_LIST ? '[' : '{');
         for (uint32_t i = 0; i < v.n; i++) {
             if (i) sink_text(s, indent < 0 ? ", " : ",");
             newline(s, indent, depth + 1);
-            if (v.kind == VAL_DICT) json_quote(s, v.members[i].key, strlen(v.members[i].key)), sink_text(s, ": ");
+            if (v.kind == VAL_DICT) quote(s, v.members[i].key, strlen(v.members[i].key)), sink_text(s, ": ");
             write_value(s, v.kind == VAL_LIST ? v.items[i] : v.members[i].v, indent, depth + 1);
         }
         if (v.n) newline(s, indent, depth);

@@ -1,17 +1,16 @@
 /* id2label, label2id, num_labels: one of them given, the others follow. */
-#include "cfg.h"
+#include "../core/num.h"
 #include "json.h"
 #include "rules_impl.h"
-#include "../core/num.h"
 #include <string.h>
 
 enum { MOST_LABELS = 1000000 };
 
 void labels_count(cfg *c, val n, tare_origin origin) {
     session *s = c->s;
-    const char *path = arena_printf(s->a, "%s.num_labels", c->path);
     val now = cfg_get(c, "id2label");
     if (now.kind == VAL_DICT && val_equal(val_int(now.n), n)) return;
+    const char *path = arena_printf(s->a, "%s.num_labels", c->path);
     if (n.kind == VAL_BOOL) n = val_int(n.b);
     if (n.kind != VAL_INT) {
         error_set(&s->err, TARE_BAD, "bad_type", path, "%s is %s (%s): a number of labels is an int", path, json_short(s->a, n, 60), val_type(n));
@@ -34,12 +33,11 @@ void labels_count(cfg *c, val n, tare_origin origin) {
     cfg_set(c, "label2id", (val){.kind = VAL_DICT, .n = count, .members = labels}, origin, "num_labels");
 }
 
+/* The key is what str(int(key)) gives: all that most configs hold. */
 static bool plain_int(const char *key) {
-    const char *p = key + (*key == '-');
-    if (!*p || (*p == '0' && p[1])) return false;
-    for (; *p; p++)
-        if (*p < '0' || *p > '9') return false;
-    return strcmp(key, "-0") && strlen(key) < 19;
+    const char *digits = key + (*key == '-');
+    size_t n = strspn(digits, "0123456789");
+    return n && !digits[n] && (*digits != '0' || (n == 1 && digits == key));
 }
 /* int(key) as text again: blanks around it, a sign, digits of any number with single underscores between them. */
 static bool int_text(const char *key, char *out) {
@@ -76,10 +74,7 @@ static val int_keys(cfg *c, val labels) {
 void labels_settle(cfg *c) {
     cfg_entry *e = cfg_entry_of(c, "id2label");
     val n = left_get(c, "num_labels");
-    if (!e || e->v.kind == VAL_NULL) {
-        labels_count(c, n.kind == VAL_ABSENT ? val_int(2) : n, n.kind == VAL_ABSENT ? TARE_FROM_DEFAULT : TARE_FROM_FILE);
-        return;
-    }
-    if (e->v.kind != VAL_DICT) cfg_refuse(c, "id2label", "bad_type", "an object from ids to labels is needed");
+    if (!e || e->v.kind == VAL_NULL) labels_count(c, val_or(n, val_int(2)), n.kind == VAL_ABSENT ? TARE_FROM_DEFAULT : TARE_FROM_FILE);
+    else if (e->v.kind != VAL_DICT) cfg_refuse(c, "id2label", "bad_type", "an object from ids to labels is needed");
     else e->v = int_keys(c, e->v);
 }

@@ -1,20 +1,29 @@
 /* The life of a config object: fields, own __post_init__, the common part, leftover keys, validation. */
-#include "cfg.h"
+#include "../core/num.h"
 #include "json.h"
 #include "rules_impl.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-val left_get(const cfg *c, const char *key) {
+static cfg_left *left_of(const cfg *c, const char *key) {
     for (uint32_t i = 0; i < c->left_n; i++)
-        if (!c->left[i].taken && same_word(c->left[i].key, key)) return c->left[i].v;
-    return (val){0};
+        if (!c->left[i].taken && same_word(c->left[i].key, key)) return &c->left[i];
+    return NULL;
+}
+val left_get(const cfg *c, const char *key) {
+    const cfg_left *l = left_of(c, key);
+    return l ? l->v : (val){0};
 }
 val left_take(cfg *c, const char *key) {
-    for (uint32_t i = 0; i < c->left_n; i++)
-        if (!c->left[i].taken && same_word(c->left[i].key, key)) return c->left[i].taken = true, c->left[i].v;
-    return (val){0};
+    cfg_left *l = left_of(c, key);
+    if (l) l->taken = true;
+    return l ? l->v : (val){0};
+}
+
+/* The end of a message about a model type that is unknown. */
+static const char *types_near(session *s, const char *type) {
+    char near[160];
+    near_types(type, near, sizeof near);
+    return *near ? arena_printf(s->a, "\nknown names near it: %s", near) : "";
 }
 
 /* ---- parts ---- */
@@ -24,13 +33,14 @@ static const cclass *part_class(cfg *c, const cpart *p, val dict) {
     if (p->config) return class_by_name(p->config, &s->err);
     val type = dict_get(dict, "model_type");
     const char *path = arena_printf(s->a, "%s.%s.model_type", c->path, p->key), *name = type.kind == VAL_TEXT ? type.s : p->model_type;
+    const cclass *k = NULL;
     if (type.kind != VAL_ABSENT && type.kind != VAL_TEXT)
-        return error_set(&s->err, TARE_BAD, "bad_type", path, "%s is %s: a model type is a string", path, json_short(s->a, type, 60)), NULL;
-    if (!name) return error_set(&s->err, TARE_BAD, "missing_key", path, "%s is missing: it says which config this part is", path), NULL;
-    const cclass *k = class_by_type(name, &s->err);
-    char near[160];
-    near_types(name, near, sizeof near);
-    if (!k) error_set(&s->err, TARE_UNKNOWN, "unknown_model_type", path, "%s is \"%s\", an unknown model type%s%s", path, name, *near ? "\nknown names near it: " : "", near);
+        error_set(&s->err, TARE_BAD, "bad_type", path, "%s is %s: a model type is a string", path, json_short(s->a, type, 60));
+    else if (!name)
+        error_set(&s->err, TARE_BAD, "missing_key", path, "%s is missing: it says which config this part is", path);
+    else if (!(k = class_by_type(name, &s->err)))
+        error_set(&s->err, TARE_UNKNOWN, "unknown_model_type", path,
+            "%s is \"%s\", an unknown model type%s", path, name, types_near(s, name));
     return k;
 }
 static void make_part(cfg *c, const cpart *p, val over) {
@@ -55,58 +65,53 @@ static void make_part(cfg *c, const cpart *p, val over) {
 /* ---- dtype ---- */
 
 const char *dtype_canonical(const char *name) {
-    static const char *const names[][2] = {
-        {"float32", 0}, {"float16", 0}, {"bfloat16", 0}, {"float64", 0}, {"float", "float32"}, {"half", "float16"}, {"double", "float64"},
-        {"int8", 0}, {"int16", 0}, {"int32", 0}, {"int64", 0}, {"uint8", 0}, {"uint16", 0}, {"uint32", 0}, {"uint64", 0}, {"bool", 0},
-        {"short", "int16"}, {"int", "int32"}, {"long", "int64"}, {"complex64", 0}, {"complex128", 0}, {"complex32", 0}, {"cfloat", "complex64"},
-        {"cdouble", "complex128"}, {"chalf", "complex32"}, {"float8_e4m3fn", 0}, {"float8_e5m2", 0}, {"float8_e4m3fnuz", 0}, {"float8_e5m2fnuz", 0}, {"float8_e8m0fnu", 0},
-        {"float4_e2m1fn_x2", 0}, {"quint8", 0}, {"qint8", 0}, {"qint32", 0}, {"quint4x2", 0}, {"quint2x4", 0},
-        {"bits1x8", 0}, {"bits2x4", 0}, {"bits4x2", 0}, {"bits8", 0}, {"bits16", 0}, {"bit", "uint1"}, {"uint1", 0}, {"uint2", 0}, {"uint3", 0}, {"uint4", 0},
-        {"uint5", 0}, {"uint6", 0}, {"uint7", 0}, {"int1", 0}, {"int2", 0}, {"int3", 0}, {"int4", 0}, {"int5", 0}, {"int6", 0}, {"int7", 0},
+    static const char *const names[] = {
+        "float32", "float16", "bfloat16", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool",
+        "complex32", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",
+        "float4_e2m1fn_x2", "quint8", "qint8", "qint32", "quint4x2", "quint2x4", "bits1x8", "bits2x4", "bits4x2", "bits8", "bits16",
+        "uint1", "uint2", "uint3", "uint4", "uint5", "uint6", "uint7", "int1", "int2", "int3", "int4", "int5", "int6", "int7",
+    };
+    static const char *const others[][2] = {
+        {"float", "float32"}, {"half", "float16"}, {"double", "float64"}, {"short", "int16"}, {"int", "int32"}, {"long", "int64"},
+        {"chalf", "complex32"}, {"cfloat", "complex64"}, {"cdouble", "complex128"}, {"bit", "uint1"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(names[i][0], name)) return names[i][1] ? names[i][1] : names[i][0];
+        if (same_word(names[i], name)) return names[i];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (same_word(others[i][0], name)) return others[i][1];
     return NULL;
 }
 static void settle_dtype(cfg *c) {
-    val legacy = left_take(c, "torch_dtype"), now = cfg_get(c, "dtype");
-    if (legacy.kind != VAL_ABSENT && legacy.kind != VAL_NULL && now.kind == VAL_NULL) cfg_set(c, "dtype", legacy, TARE_FROM_LEGACY, "torch_dtype");
-    now = cfg_get(c, "dtype");
-    if (now.kind == VAL_NULL) return;
+    val legacy = left_take(c, "torch_dtype");
+    if (val_given(legacy) && cfg_get(c, "dtype").kind == VAL_NULL) cfg_set(c, "dtype", legacy, TARE_FROM_LEGACY, "torch_dtype");
+    val now = cfg_get(c, "dtype");
     if (now.kind != VAL_TEXT && now.kind != VAL_LIST) return; /* kept in a config; no model is built in it */
     const char *name = now.kind == VAL_TEXT ? dtype_canonical(now.s) : NULL;
-    if (!name) {
-        cfg_refuse(c, "dtype", "bad_value", "it is not the name of a torch dtype (float32, float16, bfloat16, float64, ...)");
-        return;
-    }
-    cfg_entry_of(c, "dtype")->v = val_text(name);
+    if (name) cfg_entry_of(c, "dtype")->v = val_text(name);
+    else cfg_refuse(c, "dtype", "bad_value", "it is not the name of a torch dtype (float32, float16, bfloat16, float64, ...)");
 }
 
 /* ---- the common part ---- */
 
 static void drop_generation_keys(cfg *c) {
     static const char *const keys[] = {
-        "max_length", "min_length", "do_sample", "use_cache", "early_stopping", "num_beams", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty",
-        "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "output_scores", "return_dict_in_generate",
-        "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens",
-        "epsilon_cutoff", "eta_cutoff", "encoder_repetition_penalty", "num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold",
-        "assistant_lookbehind", "target_lookbehind", "num_beam_groups", "diversity_penalty",
+        "max_length", "min_length", "do_sample", "use_cache", "early_stopping", "num_beams", "temperature", "top_k", "top_p", "typical_p",
+        "repetition_penalty", "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids",
+        "num_return_sequences", "output_scores", "return_dict_in_generate", "forced_bos_token_id", "forced_eos_token_id",
+        "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "epsilon_cutoff",
+        "eta_cutoff", "encoder_repetition_penalty", "num_assistant_tokens", "num_assistant_tokens_schedule",
+        "assistant_confidence_threshold", "assistant_lookbehind", "target_lookbehind", "num_beam_groups", "diversity_penalty",
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) left_take(c, keys[i]);
 }
-static val or_null(val v) { return v.kind == VAL_ABSENT ? val_null() : v; }
-
 static void take_reserved(cfg *c) {
     drop_generation_keys(c);
-    val name = left_take(c, "name_or_path");
-    c->name_or_path = name.kind == VAL_ABSENT ? val_text("") : name;
+    c->name_or_path = val_or(left_take(c, "name_or_path"), val_text(""));
     left_take(c, "_commit_hash");
-    val attentions = left_take(c, "output_attentions");
-    c->output_attentions = attentions.kind == VAL_ABSENT ? val_bool(false) : attentions;
-    cfg_attn(c, or_null(left_take(c, "attn_implementation")));
-    cfg_experts(c, or_null(left_take(c, "experts_implementation")));
-    val layers = left_take(c, "per_layer_config");
-    if (layers.kind != VAL_ABSENT && layers.kind != VAL_NULL)
+    c->output_attentions = val_or(left_take(c, "output_attentions"), val_bool(false));
+    cfg_attn(c, val_or(left_take(c, "attn_implementation"), val_null()));
+    cfg_experts(c, val_or(left_take(c, "experts_implementation"), val_null()));
+    if (val_given(left_take(c, "per_layer_config")))
         cfg_refuse(c, NULL, "not_available", "per_layer_config (layers with configs of their own) is not built by this release");
     left_take(c, "_attn_implementation_internal");
     left_take(c, "_experts_implementation_internal");
@@ -114,45 +119,49 @@ static void take_reserved(cfg *c) {
 /* Keys that would replace what a config object needs itself: the reference fails on them, each in its own way. */
 static bool breaks(const cfg *c, const char *key, val v) {
     static const char *const needed[] = {
-        "self", "__class__", "__dict__", "_heterogeneity_spec", "to_dict", "to_diff_dict", "to_json_string", "get_text_config", "default_config_fields",
-        "dict_dtype_to_str", "_remove_keys_not_serialized", "_encode_special_floats", "_getattr_without_heterogeneous_validation",
-        "_update_heterogeneous_to_dict_output", "_iter_config_keys_with_heterogeneous_adjustment",
+        "self", "__class__", "__dict__", "_heterogeneity_spec", "to_dict", "to_diff_dict", "to_json_string", "get_text_config",
+        "default_config_fields", "dict_dtype_to_str", "_remove_keys_not_serialized", "_encode_special_floats",
+        "_getattr_without_heterogeneous_validation", "_update_heterogeneous_to_dict_output",
+        "_iter_config_keys_with_heterogeneous_adjustment", NULL,
     };
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (same_word(needed[i], key)) return true;
+    if (word_in(key, needed)) return true;
     if (same_word("quantization_config", key)) return v.kind != VAL_DICT && v.kind != VAL_NULL;
     if (same_word("nested_rope_parameter_keys", key)) return val_true(cfg_get(c, "rope_parameters"));
     if (!same_word("attribute_map", key)) return false;
     return c->k->aliases.n || (v.kind != VAL_DICT && v.kind != VAL_LIST && v.kind != VAL_TEXT);
 }
 static void apply_leftovers(cfg *c) {
-    for (uint32_t i = 0; i < c->left_n; i++)
-        if (!c->left[i].taken) {
-            if (breaks(c, c->left[i].key, c->left[i].v))
-                cfg_refuse(c, NULL, "bad_value", "the key \"%s\" cannot be %s: a config object needs that name itself", c->left[i].key, json_short(c->s->a, c->left[i].v, 60));
-            cfg_set(c, c->left[i].key, c->left[i].v, (tare_origin)c->left[i].origin, NULL);
-            cfg_entry *e = c->left[i].read ? cfg_entry_of(c, c->left[i].key) : NULL;
-            if (e) e->read = true;
-        }
+    for (const cfg_left *l = c->left; l < c->left + c->left_n; l++) {
+        if (l->taken) continue;
+        if (breaks(c, l->key, l->v))
+            cfg_refuse(c, NULL, "bad_value", "the key \"%s\" cannot be %s: a config object needs that name itself",
+                l->key, json_short(c->s->a, l->v, 60));
+        cfg_set(c, l->key, l->v, (tare_origin)l->origin, NULL);
+        cfg_entry *e = l->read ? cfg_entry_of(c, l->key) : NULL;
+        if (e) e->read = true;
+    }
 }
 /* What iterating over a value gives in Python: the letters of a string, the keys of an object. */
 static val items_of(cfg *c, const char *key, val v) {
     if (v.kind == VAL_LIST) return v;
-    val *items = arena_array(c->s->a, v.kind == VAL_TEXT || v.kind == VAL_DICT ? v.n : 0, sizeof *items);
+    if (v.kind != VAL_TEXT && v.kind != VAL_DICT) {
+        cfg_refuse(c, key, "bad_type", "a list of layer types is needed");
+        return (val){.kind = VAL_LIST};
+    }
+    val *items = arena_array(c->s->a, v.n, sizeof *items);
     uint32_t n = 0;
-    if (v.kind == VAL_DICT)
-        for (; n < v.n; n++) items[n] = val_text(v.members[n].key);
-    else if (v.kind != VAL_TEXT) cfg_refuse(c, key, "bad_type", "a list of layer types is needed");
-    else
-        for (uint32_t at = 0, end = 0; at < v.n; at = end) {
-            for (end = at + 1; end < v.n && ((unsigned char)v.s[end] & 0xc0) == 0x80;) end++;
-            items[n++] = val_text(arena_text(c->s->a, v.s + at, end - at));
-        }
+    for (; v.kind == VAL_DICT && n < v.n; n++) items[n] = val_text(v.members[n].key);
+    for (uint32_t at = 0, end = 0; v.kind == VAL_TEXT && at < v.n; at = end) {
+        for (end = at + 1; end < v.n && ((unsigned char)v.s[end] & 0xc0) == 0x80;) end++;
+        items[n++] = val_text(arena_text(c->s->a, v.s + at, end - at));
+    }
     return (val){.kind = VAL_LIST, .n = n, .items = items};
 }
 static void rename_layer_types(cfg *c, const char *key) {
-    static const char *const names[][2] = {{"mamba", "linear_attention"}, {"attention", "full_attention"},
-                                           {"deepseek_sparse_attention", "indexed_attention"}, {"qwen_sparse_attention", "indexed_attention"}};
+    static const char *const names[][2] = {
+        {"mamba", "linear_attention"}, {"attention", "full_attention"},
+        {"deepseek_sparse_attention", "indexed_attention"}, {"qwen_sparse_attention", "indexed_attention"},
+    };
     cfg_entry *e = cfg_entry_of(c, key);
     if (!e || e->v.kind == VAL_NULL || (e->v.kind == VAL_LIST && !e->v.n)) return;
     val all = items_of(c, key, e->v), *items = arena_array(c->s->a, all.n, sizeof *items);
@@ -160,7 +169,7 @@ static void rename_layer_types(cfg *c, const char *key) {
         items[i] = all.items[i];
         if (items[i].kind == VAL_LIST || items[i].kind == VAL_DICT) cfg_refuse(c, key, "bad_type", "item %u is no layer type", i);
         for (size_t j = 0; j < 4; j++)
-            if (val_equal(items[i], val_text(names[j][0]))) items[i] = val_text(names[j][1]);
+            if (val_is(items[i], names[j][0])) items[i] = val_text(names[j][1]);
     }
     if (e->v.kind == VAL_LIST) e->v.items = items;
     else cfg_set(c, key, (val){.kind = VAL_LIST, .n = all.n, .items = items}, (tare_origin)e->origin, e->detail);
@@ -169,10 +178,11 @@ static void common_post_init(cfg *c, val over) {
     for (size_t i = 0; i < c->k->part_count && session_ok(c->s); i++) make_part(c, &c->k->parts[i], over);
     settle_dtype(c);
     labels_settle(c);
-    if (val_equal(cfg_get(c, "problem_type"), val_text("single_label_classification")) && val_equal(cfg_get(c, "num_labels"), val_int(1)))
+    if (val_is(cfg_get(c, "problem_type"), "single_label_classification") && val_equal(cfg_get(c, "num_labels"), val_int(1)))
         cfg_refuse(c, "problem_type", "bad_value", "it needs at least two labels, and this config has one");
     if (!session_ok(c->s)) return;
-    if (cfg_get(c, "rope_parameters").kind != VAL_ABSENT || (val_true(left_get(c, "rope_scaling")) && val_true(left_get(c, "rope_theta")))) {
+    bool old_rope = val_true(left_get(c, "rope_scaling")) && val_true(left_get(c, "rope_theta"));
+    if (old_rope || cfg_get(c, "rope_parameters").kind != VAL_ABSENT) {
         if (c->k->rules && c->k->rules->convert_rope) c->k->rules->convert_rope(c);
         else rope_convert(c);
     }
@@ -188,20 +198,16 @@ static void common_post_init(cfg *c, val over) {
 static void validate_architecture(const cfg *c) {
     val head = cfg_get(c, "head_dim"), heads = cfg_get(c, "num_heads"), all = cfg_get(c, "embed_dim");
     if (head.kind == VAL_ABSENT || heads.kind == VAL_ABSENT || all.kind == VAL_ABSENT) return;
-    if (head.kind == VAL_INT && heads.kind == VAL_INT && all.kind == VAL_INT && head.i * heads.i == all.i) return;
+    int64_t product;
+    if (head.kind == VAL_INT && heads.kind == VAL_INT && num_mul(head.i, heads.i, &product) && val_equal(all, val_int(product))) return;
     cfg_refuse(c, "embed_dim", "bad_value", "it is not num_heads times head_dim");
-}
-static bool one_of(val v, const char *const *names) {
-    for (; *names; names++)
-        if (val_equal(v, val_text(*names))) return true;
-    return false;
 }
 static bool validate_layer_list(const cfg *c, const char *key, const char *const *names) {
     val layers = cfg_get(c, key), n = cfg_get(c, "num_hidden_layers");
-    if (layers.kind == VAL_ABSENT || layers.kind == VAL_NULL || n.kind == VAL_ABSENT) return false;
+    if (!val_given(layers) || n.kind == VAL_ABSENT) return false;
     if (layers.kind != VAL_LIST) return cfg_refuse(c, key, "bad_type", "a list of layer types is needed"), false;
     for (uint32_t i = 0; i < layers.n; i++)
-        if (!one_of(layers.items[i], names)) {
+        if (!val_in(layers.items[i], names)) {
             cfg_refuse(c, key, "bad_value", "item %u is not a known layer type (%s, %s, ...)", i, names[0], names[1]);
             return false;
         }
@@ -211,8 +217,10 @@ static bool validate_layer_list(const cfg *c, const char *key, const char *const
 }
 static void validate_layer_type(const cfg *c) {
     static const char *const attention[] = {
-        "full_attention", "sliding_attention", "chunked_attention", "window_attention", "indexed_attention", "compressed_sparse_attention", "heavily_compressed_attention",
-        "minimax_m3_sparse", "conv", "moe", "hybrid", "hybrid_sliding", "reference_sliding_attention", "linear_attention", NULL};
+        "full_attention", "sliding_attention", "chunked_attention", "window_attention", "indexed_attention",
+        "compressed_sparse_attention", "heavily_compressed_attention", "minimax_m3_sparse", "conv", "moe", "hybrid", "hybrid_sliding",
+        "reference_sliding_attention", "linear_attention", NULL,
+    };
     static const char *const mlp[] = {"sparse", "dense", NULL};
     if (validate_layer_list(c, "layer_types", attention)) validate_layer_list(c, "mlp_layer_types", mlp);
 }
@@ -238,7 +246,8 @@ static void validate_token_ids(const cfg *c) {
     for (uint32_t i = 0; i < c->n; i++) {
         const char *key = c->entries[i].key, *end = strstr(key, "_token_id");
         val v = c->entries[i].v;
-        if (end && !end[9] && (v.kind == VAL_BOOL || v.kind == VAL_INT)) cfg_refuse(c, "vocab_size", "bad_type", "%s cannot be compared with it", key);
+        if (end && !strcmp(end, "_token_id") && (v.kind == VAL_BOOL || v.kind == VAL_INT))
+            cfg_refuse(c, "vocab_size", "bad_type", "%s cannot be compared with it", key);
     }
 }
 static void validate(const cfg *c) {
@@ -247,7 +256,7 @@ static void validate(const cfg *c) {
     else validate_architecture(c);
     if (r && r->validate_layer_type) r->validate_layer_type(c);
     else validate_layer_type(c);
-    if (val_true(c->output_attentions) && c->attn.kind != VAL_NULL && !val_equal(c->attn, val_text("eager")))
+    if (val_true(c->output_attentions) && c->attn.kind != VAL_NULL && !val_is(c->attn, "eager"))
         cfg_refuse(c, "output_attentions", "bad_value", "it needs attn_implementation \"eager\", and the config asks for another");
     validate_token_ids(c);
     rope_validate(c);
@@ -255,22 +264,22 @@ static void validate(const cfg *c) {
 
 /* ---- making one ---- */
 
-static bool given(val over, const char *key) { return over.n && dict_get(over, key).kind != VAL_ABSENT; }
+static tare_origin origin_in(val over, const char *key) {
+    return dict_get(over, key).kind == VAL_ABSENT ? TARE_FROM_FILE : TARE_FROM_OVERRIDE;
+}
+/* Unchecked: defaults fit their types, tuples too, which JSON cannot say. */
+static void add_default(cfg *c, const cfield *f) {
+    val alias = dict_get(c->k->aliases, f->key);
+    const char *key = alias.kind == VAL_TEXT ? alias.s : f->key;
+    c->entries[c->n++] = (cfg_entry){.key = key, .hash = hash_text(key), .v = f->preset, .origin = TARE_FROM_DEFAULT, .known = true};
+}
 static void set_fields(cfg *c, val dict, val over) {
     for (size_t i = 0; i < c->k->field_count && session_ok(c->s); i++) {
         const cfield *f = &c->k->fields[i];
         val v = dict_get(dict, f->key);
-        tare_origin origin = v.kind == VAL_ABSENT ? TARE_FROM_DEFAULT : given(over, f->key) ? TARE_FROM_OVERRIDE : TARE_FROM_FILE;
-        if (v.kind == VAL_ABSENT) v = f->preset;
-        if (v.kind == VAL_ABSENT) {
-            cfg_refuse(c, f->key, "missing_key", "%s has no default for it", c->k->name);
-            return;
-        }
-        if (origin == TARE_FROM_DEFAULT) { /* defaults fit their types, tuples too, which JSON cannot say */
-            val alias = dict_get(c->k->aliases, f->key);
-            const char *key = alias.kind == VAL_TEXT ? alias.s : f->key;
-            c->entries[c->n++] = (cfg_entry){.key = key, .hash = hash_text(key), .v = v, .origin = TARE_FROM_DEFAULT, .known = true};
-        } else cfg_set(c, f->key, v, origin, NULL);
+        if (v.kind != VAL_ABSENT) cfg_set(c, f->key, v, origin_in(over, f->key), NULL);
+        else if (f->preset.kind == VAL_ABSENT) cfg_refuse(c, f->key, "missing_key", "%s has no default for it", c->k->name);
+        else add_default(c, f);
     }
 }
 static void gather_leftovers(cfg *c, val dict, val over) {
@@ -278,13 +287,14 @@ static void gather_leftovers(cfg *c, val dict, val over) {
     for (uint32_t i = 0; i < dict.n; i++) {
         const char *key = dict.members[i].key;
         if (!strcmp(key, "model_type") || class_field(c->k, key, hash_text(key))) continue;
-        c->left[c->left_n++] = (cfg_left){.key = key, .v = dict.members[i].v, .origin = given(over, key) ? TARE_FROM_OVERRIDE : TARE_FROM_FILE};
+        c->left[c->left_n++] = (cfg_left){.key = key, .v = dict.members[i].v, .origin = (uint8_t)origin_in(over, key)};
     }
 }
 cfg *cfg_make(session *s, const cclass *k, val dict, val over, const char *path, const char *part) {
     if (!session_ok(s)) return NULL;
     cfg *c = arena_new(s->a, cfg);
-    *c = (cfg){.s = s, .k = k, .path = path, .part = part, .attn = val_null(), .experts = val_null(), .name_or_path = val_text(""), .output_attentions = val_bool(false)};
+    *c = (cfg){.s = s, .k = k, .path = path, .part = part, .attn = val_null(), .experts = val_null(), .name_or_path = val_text(""),
+               .output_attentions = val_bool(false)};
     c->cap = (uint32_t)k->field_count + dict.n + 16;
     c->entries = arena_array(s->a, c->cap, sizeof *c->entries);
     set_fields(c, dict, over);
@@ -306,19 +316,23 @@ static const cclass *class_of_architectures(session *s, val dict) {
         if (config) return class_by_name(config, &s->err);
     }
     if (session_ok(s))
-        error_set(&s->err, TARE_BAD, "missing_key", "$.model_type", "$.model_type is missing%s", names.kind == VAL_LIST ? ", and architectures names no known class: say which model this is with --set model_type=TYPE" : ": it says which model this config is of");
+        error_set(&s->err, TARE_BAD, "missing_key", "$.model_type", "$.model_type is missing%s", names.kind == VAL_LIST
+            ? ", and architectures names no known class: say which model this is with --set model_type=TYPE"
+            : ": it says which model this config is of");
     return NULL;
 }
 cfg *cfg_load(session *s, val dict, val over) {
-    if (dict.kind != VAL_DICT) return error_set(&s->err, TARE_BAD, "bad_type", "$", "a config is a JSON object, this is %s", json_short(s->a, dict, 60)), NULL;
+    if (dict.kind != VAL_DICT) {
+        error_set(&s->err, TARE_BAD, "bad_type", "$", "a config is a JSON object, this is %s", json_short(s->a, dict, 60));
+        return NULL;
+    }
     val type = dict_get(dict, "model_type");
     const cclass *k = NULL;
-    if (type.kind == VAL_ABSENT || type.kind == VAL_NULL) k = class_of_architectures(s, dict);
-    else if (type.kind != VAL_TEXT) error_set(&s->err, TARE_BAD, "bad_type", "$.model_type", "$.model_type is %s: a model type is a string", json_short(s->a, type, 60));
-    else if (!(k = class_by_type(type.s, &s->err)) && session_ok(s)) {
-        char near[160];
-        near_types(type.s, near, sizeof near);
-        error_set(&s->err, TARE_UNKNOWN, "unknown_model_type", "$.model_type", "unknown model type \"%.100s\"%s%s", type.s, *near ? "\nknown names near it: " : "", near);
-    }
+    if (!val_given(type)) k = class_of_architectures(s, dict);
+    else if (type.kind != VAL_TEXT)
+        error_set(&s->err, TARE_BAD, "bad_type", "$.model_type", "$.model_type is %s: a model type is a string", json_short(s->a, type, 60));
+    else if (!(k = class_by_type(type.s, &s->err)))
+        error_set(&s->err, TARE_UNKNOWN, "unknown_model_type", "$.model_type",
+            "unknown model type \"%.100s\"%s", type.s, types_near(s, type.s));
     return k ? cfg_make(s, k, dict, over, "$", NULL) : NULL;
 }

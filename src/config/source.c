@@ -16,35 +16,44 @@ static bool io_error(session *s, const char *path) {
     error_set(&s->err, TARE_IO, "io", path, "cannot read %s: %s", path, strerror(errno));
     return false;
 }
+static bool file_size(session *s, const char *path, int fd, size_t *n) {
+    struct stat st;
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        error_set(&s->err, TARE_IO, "io", path, "cannot read %s: it is not a regular file", path);
+        return false;
+    }
+    *n = (size_t)st.st_size;
+    if (st.st_size <= JSON_LARGEST) return true;
+    error_set(&s->err, TARE_BAD, "too_large", path, "%s has %zu bytes; a config of more than 16 MiB is refused", path, *n);
+    return false;
+}
+/* How many bytes there were, less than n at the end of the file; -1: errno says why. */
+static ssize_t read_all(int fd, char *to, size_t n) {
+    size_t got = 0;
+    while (got < n) {
+        ssize_t k = read(fd, to + got, n - got);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return -1;
+        if (k == 0) break;
+        got += (size_t)k;
+    }
+    return (ssize_t)got;
+}
 /* The whole file into malloc'd memory; the caller frees. */
 static bool read_file(session *s, const char *path, char **data, size_t *n) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
     if (fd < 0) return io_error(s, path);
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return error_set(&s->err, TARE_IO, "io", path, "cannot read %s: it is not a regular file", path), false;
-    }
-    if (st.st_size > JSON_LARGEST) {
-        close(fd);
-        return error_set(&s->err, TARE_BAD, "too_large", path, "%s has %lld bytes; a config of more than 16 MiB is refused", path, (long long)st.st_size), false;
-    }
-    size_t size = (size_t)st.st_size;
-    *data = tarei_malloc(size + 1);
+    if (!file_size(s, path, fd, n)) return close(fd), false;
+    *data = tarei_malloc(*n + 1);
     if (!*data) {
         close(fd);
         arena_exhausted(s->a);
     }
-    ssize_t got = 1;
-    for (*n = 0; *n < size && got > 0; *n += got > 0 ? (size_t)got : 0) {
-        got = read(fd, *data + *n, size - *n);
-        if (got < 0 && errno == EINTR) got = 0, *n += 0;
-        if (got < 0) break;
-    }
-    bool ok = got >= 0;
-    if (!ok) free(*data), io_error(s, path);
+    ssize_t got = read_all(fd, *data, *n);
+    if (got < 0) io_error(s, path), free(*data);
     close(fd);
-    return ok;
+    *n = got < 0 ? 0 : (size_t)got;
+    return got >= 0;
 }
 static bool read_json_file(session *s, const char *path, val *dict) {
     char *data;
@@ -75,11 +84,10 @@ static const struct preset_row *preset(const char *id) {
         if (order < 0) high = mid;
         else low = mid + 1;
     }
-    const struct preset_row *found = NULL; /* the bare name, where only one id has it: "bloom-7b1", "openai/clip-vit-base-patch32" */
+    const struct preset_row *found = NULL; /* the bare name, where only one id has it: "bloom-7b1" */
     for (size_t i = 0; i < preset_count; i++) {
-        const char *mine = strchr(preset_rows[i].id, '/'), *asked = strchr(id, '/');
-        if (mine && asked) continue;
-        if (strcmp(mine ? mine + 1 : preset_rows[i].id, asked ? asked + 1 : id)) continue;
+        const char *name = strchr(preset_rows[i].id, '/');
+        if (!name || strcmp(name + 1, id)) continue;
         if (found) return NULL;
         found = &preset_rows[i];
     }
@@ -89,29 +97,30 @@ static const char *id_name(size_t i, void *to) {
     (void)to;
     return i < preset_count ? preset_rows[i].id : NULL;
 }
+enum { MOST_IDS = 4096 };
+static const char *all_ids[MOST_IDS];
+static size_t count_ids(void) { return preset_count < MOST_IDS ? preset_count : MOST_IDS; }
+static void list_ids(void) {
+    for (size_t i = 0; i < count_ids(); i++) all_ids[i] = preset_rows[i].id;
+}
 size_t source_ids(const char *const **ids) {
-    enum { MOST = 4096 };
-    static const char *names[MOST];
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    size_t n = preset_count < MOST ? preset_count : MOST;
-    pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < n; i++) names[i] = preset_rows[i].id;
-    pthread_mutex_unlock(&lock);
-    *ids = names;
-    return n;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, list_ids);
+    *ids = all_ids;
+    return count_ids();
 }
 
 static bool unknown(session *s, const char *model) {
     char near[200], ids[200];
     near_types(model, near, sizeof near);
     near_names(model, id_name, NULL, ids, sizeof ids);
-    bool path = strchr(model, '/') || strstr(model, ".json");
     const char *join = *near && *ids ? ", " : "";
-    if (path)
-        error_set(&s->err, TARE_IO, "io", model, "no file, folder or built-in id \"%.150s\"; this release does not ask the Hub%s%s%s%s", model,
-                  *near || *ids ? "\nknown names near it: " : "", near, join, ids);
+    const char *hint = *near || *ids ? arena_printf(s->a, "\nknown names near it: %s%s%s", near, join, ids) : "";
+    if (strchr(model, '/') || strstr(model, ".json"))
+        error_set(&s->err, TARE_IO, "io", model,
+            "no file, folder or built-in id \"%.150s\"; this release does not ask the Hub%s", model, hint);
     else
-        error_set(&s->err, TARE_UNKNOWN, "unknown_model_type", model, "unknown model type \"%.150s\"%s%s%s%s", model, *near || *ids ? "\nknown names near it: " : "", near, join, ids);
+        error_set(&s->err, TARE_UNKNOWN, "unknown_model_type", model, "unknown model type \"%.150s\"%s", model, hint);
     return false;
 }
 
@@ -120,7 +129,10 @@ bool source_read(session *s, const char *model, val *dict, bool *bare) {
     *bare = false;
     size_t blanks = strspn(model, " \t\r\n");
     if (model[blanks] == '{') return json_read(s->a, model, strlen(model), "the config", dict, &s->err);
-    if (!*model) return error_set(&s->err, TARE_USAGE, "usage", NULL, "the model is empty: give a config.json, a folder, an id or a model type"), false;
+    if (!*model) {
+        error_set(&s->err, TARE_USAGE, "usage", NULL, "the model is empty: give a config.json, a folder, an id or a model type");
+        return false;
+    }
     bool there = !stat(model, &st), folder = there && S_ISDIR(st.st_mode), type = family_by_type(model) != NULL;
     if (there && !folder) return read_json_file(s, model, dict);
     const char *inside = folder ? arena_printf(s->a, "%s/config.json", model) : NULL;
@@ -136,6 +148,26 @@ bool source_read(session *s, const char *model, val *dict, bool *bare) {
 
 /* ---- overrides ---- */
 
+/* "key=JSON" in two; *key is copied, *text points to what follows the "=". */
+static bool split(session *s, const char *set, const char **key, const char **text) {
+    const char *equals = strchr(set, '=');
+    if (!equals || equals == set || *set == '.' || strstr(set, "..") || equals[-1] == '.') {
+        error_set(&s->err, TARE_USAGE, "usage", set, "\"%.100s\" is not an override: write key=JSON or part.key=JSON", set);
+        return false;
+    }
+    *key = arena_text(s->a, set, (size_t)(equals - set));
+    *text = equals + 1;
+    return true;
+}
+/* A bare word is text; but what is JSON and cannot be kept is refused. */
+static bool value_of(session *s, const char *path, const char *text, val *v) {
+    tare_error not_json = {0};
+    if (json_read(s->a, text, strlen(text), "the value", v, &not_json)) return true;
+    if (!strcmp(not_json.code, "bad_json")) return *v = val_text(arena_text(s->a, text, strlen(text))), true;
+    const char *where = arena_printf(s->a, "$.%s", path);
+    error_set(&s->err, not_json.status, not_json.code, where, "%s is %.60s: %s", where, text, not_json.message);
+    return false;
+}
 static val put_path(session *s, val d, const char *path, val v) {
     const char *dot = strchr(path, '.');
     if (!dot) return dict_with(s->a, d, path, v);
@@ -145,21 +177,14 @@ static val put_path(session *s, val d, const char *path, val v) {
 bool source_override(session *s, const char *const *set, val *dict, val *over) {
     *over = (val){.kind = VAL_DICT};
     for (; set && *set; set++) {
-        const char *equals = strchr(*set, '=');
-        if (!equals || equals == *set || **set == '.' || strstr(*set, "..") || equals[-1] == '.')
-            return error_set(&s->err, TARE_USAGE, "usage", *set, "\"%.100s\" is not an override: write key=JSON or part.key=JSON", *set), false;
-        if (dict->kind != VAL_DICT) return error_set(&s->err, TARE_BAD, "bad_type", "$", "a config is a JSON object, so \"%.100s\" cannot be set in it", *set), false;
-        const char *path = arena_text(s->a, *set, (size_t)(equals - *set)), *text = equals + 1;
-        tare_error not_json = {0};
+        const char *path, *text;
         val v;
-        bool is_json = json_read(s->a, text, strlen(text), "the value", &v, &not_json);
-        if (!is_json && strcmp(not_json.code, "bad_json")) {
-            const char *where = arena_printf(s->a, "$.%s", path);
-            error_set(&s->err, not_json.status, not_json.code, where, "%s is %.60s: %s", where, text,
-                      strcmp(not_json.code, "bad_value") ? not_json.message : "an integer beyond 64 bits, which cannot be kept exactly");
+        if (!split(s, *set, &path, &text)) return false;
+        if (dict->kind != VAL_DICT) {
+            error_set(&s->err, TARE_BAD, "bad_type", "$", "a config is a JSON object, so \"%.100s\" cannot be set in it", *set);
             return false;
         }
-        if (!is_json) v = val_text(arena_text(s->a, text, strlen(text))); /* a bare word is text */
+        if (!value_of(s, path, text, &v)) return false;
         *dict = put_path(s, *dict, path, v);
         *over = put_path(s, *over, path, val_bool(true));
     }

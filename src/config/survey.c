@@ -11,7 +11,7 @@ static size_t wrong(survey *s, const char *why, size_t at) {
 
 /* ---- strings ---- */
 
-/* The four digits of \\uXXXX at i; -1 when they are none, which json-c refuses. */
+/* The four hex digits behind the \\u at i; -1 when they are none, which json-c refuses. */
 static int unicode(const survey *s, size_t i) {
     int code = 0;
     if (s->n - i < 6 || s->text[i] != '\\' || s->text[i + 1] != 'u') return -1;
@@ -83,7 +83,8 @@ bool survey_text(survey *s) {
         else if (is_digit(c)) i = survey_number(s, i);
         else if (c == '\'') wrong(s, "a single quote", i);
     }
-    if (!s->why && s->huge && s->marks) s->unkept = true, wrong(s, "an integer beyond 64 bits beside a string with the character U+001F", s->huge_at[0]);
+    if (!s->why && s->huge && s->marks)
+        s->unkept = true, wrong(s, "an integer beyond 64 bits beside a string with the character U+001F", s->huge_at[0]);
     return !s->why;
 }
 

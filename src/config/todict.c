@@ -1,26 +1,22 @@
 /* The config as a plain dict again, and as rows that say where each value came from. */
-#include "cfg.h"
+#include "../core/num.h"
 #include "json.h"
 #include "rows.h"
-#include "../core/buf.h"
-#include "../core/num.h"
 #include <string.h>
 
-static bool among(const char *key, const char *const *keys) {
-    for (; *keys; keys++)
-        if (same_word(*keys, key)) return true;
-    return false;
-}
 /* Left out at every depth. */
 static bool hidden(const char *key) {
-    static const char *const keys[] = {"_is_quantized", "_auto_class", "_commit_hash", "_attn_implementation_internal", "_experts_implementation_internal", "_post_init_done",
-                                       "ignore_keys_at_rope_validation", "base_model_tp_plan", "base_model_pp_plan", "base_model_fsdp_plan", "distributed_config", NULL};
-    return among(key, keys);
+    static const char *const keys[] = {
+        "_is_quantized", "_auto_class", "_commit_hash", "_attn_implementation_internal", "_experts_implementation_internal",
+        "_post_init_done", "ignore_keys_at_rope_validation", "base_model_tp_plan", "base_model_pp_plan", "base_model_fsdp_plan",
+        "distributed_config", NULL,
+    };
+    return word_in(key, keys);
 }
 /* Left out at the top, where they are written anew. */
 static bool replaced(const char *key) {
     static const char *const keys[] = {"model_type", "transformers_version", "kwargs", NULL};
-    return among(key, keys);
+    return word_in(key, keys);
 }
 /* str(v) as far as numbers and words go, without what stands before its last point: "torch.float16", 1.5. */
 static val last_word(arena *a, val v) {
@@ -80,12 +76,11 @@ val cfg_to_dict_in(const cfg *c, arena *a) {
     m[n++] = (member){"transformers_version", val_text("5.23.0")};
     return (val){.kind = VAL_DICT, .n = n, .members = m};
 }
-
 val cfg_to_dict(const cfg *c) { return cfg_to_dict_in(c, c->s->a); }
 
 /* ---- rows ---- */
 
-typedef struct rows { arena *a; tare_config_row *row; size_t n, cap; } rows;
+typedef struct rows { arena *a; tare_config_row *row; size_t n; } rows;
 static const char *json_text(arena *a, val v) {
     buf b = {0};
     sink s;
@@ -104,41 +99,41 @@ static const char *known_name(size_t i, void *to) {
     i -= k->field_count;
     return k->aliases.kind == VAL_DICT && i < k->aliases.n ? k->aliases.members[i].key : NULL;
 }
+/* Keys that describe the file, not the model. */
+static bool of_the_file(const char *key) {
+    static const char *const keys[] = {
+        "transformers_version", "architectures", "auto_map", "quantization_config", "_name_or_path", "tokenizer_class", "torch_dtype", NULL,
+    };
+    return word_in(key, keys);
+}
 static void add_row(rows *r, const cfg *c, const cfg_entry *e) {
-    if (r->n == r->cap) {
-        size_t cap = r->cap ? r->cap * 2 : 64;
-        tare_config_row *bigger = arena_array(r->a, cap, sizeof *bigger);
-        if (r->n) memcpy(bigger, r->row, r->n * sizeof *bigger);
-        r->row = bigger;
-        r->cap = cap;
-    }
     const char *prefix = c->path[1] ? c->path + 2 : "";
     tare_config_row *row = &r->row[r->n++];
-    *row = (tare_config_row){.path = arena_printf(r->a, "%s%s%s", prefix, *prefix ? "." : "", e->key), .origin = (tare_origin)e->origin, .detail = e->detail, .known = e->known || e->read};
+    row->path = arena_printf(r->a, "%s%s%s", prefix, *prefix ? "." : "", e->key);
     row->value = json_text(r->a, e->v);
+    row->origin = (tare_origin)e->origin;
+    row->detail = e->detail;
+    row->known = e->known || e->read || of_the_file(e->key);
     if (row->known) return;
     char near[160], *end;
     near_names(e->key, known_name, (void *)c->k, near, sizeof near);
     if ((end = strchr(near, ','))) *end = 0;
     if (*near) row->near = arena_text(r->a, near, strlen(near));
 }
-static bool told(const cfg_entry *e) {
-    static const char *const quiet[] = {"transformers_version", "architectures", "auto_map", "quantization_config", "_name_or_path", "tokenizer_class", "torch_dtype"};
-    for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++)
-        if (!strcmp(quiet[i], e->key)) return true;
-    return false;
+static size_t count(const cfg *c) {
+    size_t n = c->n;
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->entries[i].v.kind == VAL_CFG) n += count(c->entries[i].v.cfg);
+    return n;
 }
 static void gather(rows *r, const cfg *c) {
-    for (uint32_t i = 0; i < c->n; i++) {
-        cfg_entry e = c->entries[i];
-        e.known |= told(&e); /* keys that describe the file, not the model */
-        if (e.v.kind != VAL_CFG) add_row(r, c, &e);
-    }
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->entries[i].v.kind != VAL_CFG) add_row(r, c, &c->entries[i]);
     for (uint32_t i = 0; i < c->n; i++)
         if (c->entries[i].v.kind == VAL_CFG) gather(r, c->entries[i].v.cfg);
 }
 size_t cfg_rows(const cfg *c, arena *a, const tare_config_row **out) {
-    rows r = {.a = a};
+    rows r = {.a = a, .row = arena_array(a, count(c), sizeof *r.row)};
     gather(&r, c);
     *out = r.row;
     return r.n;

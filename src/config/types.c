@@ -55,9 +55,9 @@ static void parse_args(scan *s, ctype *t) {
 }
 static ctype parse_one(scan *s) {
     static const struct { const char *word; type_kind kind; } words[] = {
-        {"any", TYPE_ANY},   {"never", TYPE_NEVER}, {"None", TYPE_NONE},   {"bool", TYPE_BOOL},         {"int", TYPE_INT},       {"float", TYPE_FLOAT},
-        {"str", TYPE_STR},   {"dict", TYPE_DICT},   {"list", TYPE_LIST},   {"tuple", TYPE_TUPLE},       {"sequence", TYPE_SEQUENCE}, {"config", TYPE_CONFIG},
-        {"dtype", TYPE_NEVER}, {"literal", TYPE_LITERAL}, {"set", TYPE_NEVER},
+        {"any", TYPE_ANY}, {"never", TYPE_NEVER}, {"None", TYPE_NONE}, {"bool", TYPE_BOOL}, {"int", TYPE_INT}, {"float", TYPE_FLOAT},
+        {"str", TYPE_STR}, {"dict", TYPE_DICT}, {"list", TYPE_LIST}, {"tuple", TYPE_TUPLE}, {"sequence", TYPE_SEQUENCE},
+        {"config", TYPE_CONFIG}, {"dtype", TYPE_NEVER}, {"literal", TYPE_LITERAL}, {"set", TYPE_NEVER},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (!eat(s, words[i].word)) continue;

@@ -14,19 +14,11 @@ void sink_flush(sink *s) {
     if (s->fill && !s->failed) s->failed = !s->take(s->to, s->hold, s->fill);
     s->fill = 0;
 }
-void sink_put(sink *s, const char *data, size_t n) {
-    if (n > sizeof s->hold - s->fill) {
-        sink_flush(s);
-        if (n >= sizeof s->hold) {
-            if (!s->failed) s->failed = !s->take(s->to, data, n);
-            return;
-        }
-    }
-    memcpy(s->hold + s->fill, data, n);
-    s->fill += n;
+void sink_large(sink *s, const char *data, size_t n) {
+    sink_flush(s);
+    if (n < sizeof s->hold) sink_put(s, data, n);
+    else if (!s->failed) s->failed = !s->take(s->to, data, n);
 }
-void sink_text(sink *s, const char *text) { sink_put(s, text, strlen(text)); }
-void sink_char(sink *s, char c) { sink_put(s, &c, 1); }
 void sink_int(sink *s, int64_t i) {
     char text[NUM_TEXT];
     sink_put(s, text, num_int(text, i));

@@ -2,10 +2,9 @@
 #ifndef TARE_CORE_ERROR_H
 #define TARE_CORE_ERROR_H
 #include "../../include/tare.h"
-#include <stdarg.h>
 #include <stdbool.h>
 
 /* Records an error unless one is kept already; `path` (JSON path, module path, file) may be NULL. */
-void error_set(tare_error *e, tare_status status, const char *code, const char *path, const char *format, ...) __attribute__((format(printf, 5, 6)));
-void error_setv(tare_error *e, tare_status status, const char *code, const char *path, const char *format, va_list args) __attribute__((format(printf, 5, 0)));
+void error_set(tare_error *e, tare_status status, const char *code, const char *path, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 #endif

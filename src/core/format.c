@@ -37,11 +37,11 @@ size_t format_text(char *out, size_t size, const char *format, va_list args) {
     target t = {out, 0, size ? size - 1 : 0};
     const char *f = format;
     while (f && *f) {
-        const char *percent = strchr(f, '%');
-        size_t n = percent ? (size_t)(percent - f) : strlen(f);
-        put(&t, f, n);
-        f = percent ? convert(&t, percent + 1, &copy) : NULL;
-        if (percent && !f) { /* something rarer */
+        const char *percent = f;
+        while (*percent && *percent != '%') percent++;
+        put(&t, f, (size_t)(percent - f));
+        f = *percent ? convert(&t, percent + 1, &copy) : NULL;
+        if (*percent && !f) { /* something rarer */
             int k = vsnprintf(out, size, format, args);
             t.n = k > 0 ? (size_t)k : 0;
             break;

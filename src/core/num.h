@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 enum { NUM_TEXT = 32 };
-/* Python's repr() of a float: shortest digits that read back equal, "1e-05", "0.1", "1.0"; JSON spelling of the non-finite (Infinity, -Infinity, NaN). Returns the length. */
+/* Python's repr() of a float: shortest digits that read back equal, "1e-05", "0.1", "1.0"; JSON spelling of the
+ * non-finite (Infinity, -Infinity, NaN). Returns the length. */
 size_t num_float(char out[NUM_TEXT], double d);
 size_t num_int(char out[NUM_TEXT], int64_t i);
 /* Edits (insert, delete, replace, swap of neighbours) between two words, given up beyond `most`. */

@@ -10,12 +10,19 @@ uint32_t hash_text(const char *s) {
     return h;
 }
 
-static bool number(val v, double *d) {
+bool word_in(const char *word, const char *const *words) {
+    while (*words && !same_word(*words, word)) words++;
+    return *words != NULL;
+}
+
+bool val_number(val v, double *d) {
     if (v.kind == VAL_BOOL) return *d = v.b, true;
     if (v.kind == VAL_INT) return *d = (double)v.i, true;
     if (v.kind == VAL_REAL) return *d = v.d, true;
     return false;
 }
+bool val_given(val v) { return v.kind != VAL_ABSENT && v.kind != VAL_NULL; }
+val val_or(val v, val other) { return v.kind == VAL_ABSENT ? other : v; }
 
 static bool items_equal(val a, val b) {
     for (uint32_t i = 0; i < a.n; i++)
@@ -32,7 +39,7 @@ static bool members_equal(val a, val b) {
 bool val_equal(val a, val b) {
     double x, y;
     if (a.kind == VAL_INT && b.kind == VAL_INT) return a.i == b.i;
-    if (number(a, &x) && number(b, &y)) return x == y;
+    if (val_number(a, &x) && val_number(b, &y)) return x == y;
     if (a.kind != b.kind) return false;
     switch (a.kind) {
     case VAL_BIG:
@@ -43,6 +50,8 @@ bool val_equal(val a, val b) {
     default: return true;
     }
 }
+bool val_is(val v, const char *word) { return v.kind == VAL_TEXT && same_word(v.s, word); }
+bool val_in(val v, const char *const *words) { return v.kind == VAL_TEXT && word_in(v.s, words); }
 bool val_true(val v) {
     switch (v.kind) {
     case VAL_BOOL: return v.b;

@@ -32,7 +32,12 @@ typedef struct member {
 #define val_real(x) ((val){.kind = VAL_REAL, .d = (x)})
 val val_text(const char *s); /* borrows s */
 bool val_equal(val a, val b); /* as Python's ==: 1 == 1.0 == True */
-bool val_true(val v);        /* as Python's bool(); absent is false */
+bool val_is(val v, const char *word);
+bool val_in(val v, const char *const *words);
+bool val_true(val v);         /* as Python's bool(); absent is false */
+bool val_given(val v);        /* neither absent nor null */
+bool val_number(val v, double *d); /* bool, int or float, as Python calculates with all three; else *d stays as it is */
+val val_or(val v, val other); /* other where v is absent */
 const char *val_type(val v);  /* Python's name of the type: "NoneType", "int", "str", "list", ... */
 
 /* Dicts: absent when there is no such key, or `d` is no dict. */
@@ -44,4 +49,5 @@ val list_of(arena *a, const val *items, size_t n);
 uint32_t hash_text(const char *s);
 /* Equal words; most that are compared differ in their first letter. */
 static inline bool same_word(const char *a, const char *b) { return *a == *b && !strcmp(a, b); }
+bool word_in(const char *word, const char *const *words); /* words ends with NULL */
 #endif

@@ -2,12 +2,6 @@
 #include "tree.h"
 #include <string.h>
 
-uint64_t tree_modules(const node *root) {
-    uint64_t n = 1;
-    for (const edge *e = root->children; e; e = e->next) n += (e->name ? 1 : (uint64_t)e->count) * tree_modules(e->to);
-    return n;
-}
-
 static bool embeds(const node *m) { return m->kind == KIND_EMBEDDING; }
 static void count_params(const node *m, uint64_t times, tare_counts *out) {
     for (const tensor_node *slot = m->params; slot; slot = slot->next) {
@@ -59,10 +53,21 @@ uint64_t tree_params(const node *root, bool trainable_only) {
     tree_count(root, &c);
     return trainable_only ? c.trainable : c.total;
 }
+static bool is_float(uint8_t dtype) {
+    switch (dtype) {
+    case TARE_F64:
+    case TARE_F32:
+    case TARE_F16:
+    case TARE_BF16:
+    case TARE_F8_E4M3:
+    case TARE_F8_E5M2: return true;
+    default: return false;
+    }
+}
 const tensor_node *tree_first_float(const node *root) {
     for (const tensor_node *slot = root->params; slot; slot = slot->next) {
         const tensor_node *t = tensor_held(slot);
-        if (t->dtype == TARE_F32 || t->dtype == TARE_F16 || t->dtype == TARE_BF16 || t->dtype == TARE_F64 || t->dtype == TARE_F8_E4M3 || t->dtype == TARE_F8_E5M2) return t;
+        if (is_float(t->dtype)) return t;
     }
     for (const edge *e = root->children; e; e = e->next) {
         const tensor_node *t = tree_first_float(e->to);

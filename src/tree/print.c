@@ -11,10 +11,11 @@ static void advance(pieces *p, int64_t n) {
     p->used += n;
     if (left(p) == 0) *p = (pieces){p->e->next, 0};
 }
+static bool same_print(const node *a, const node *b);
 static bool same_children(const node *a, const node *b) {
     pieces p = {a->children, 0}, q = {b->children, 0};
     while (p.e && q.e) {
-        if (!same_text(p.e->name, q.e->name) || !tree_same_print(p.e->to, q.e->to)) return false;
+        if (!same_text(p.e->name, q.e->name) || !same_print(p.e->to, q.e->to)) return false;
         if (!p.e->name && p.e->first + p.used != q.e->first + q.used) return false;
         int64_t n = left(&p) < left(&q) ? left(&p) : left(&q);
         advance(&p, n);
@@ -26,10 +27,12 @@ static bool prints_params(const node *n) { return n->kind == KIND_PARAMETER_LIST
 static bool same_params(const node *a, const node *b) {
     const tensor_node *p = a->params, *q = b->params;
     for (; p && q; p = p->next, q = q->next)
-        if (strcmp(p->name, q->name) || p->rank != q->rank || p->dtype != q->dtype || memcmp(p->shape, q->shape, (size_t)p->rank * sizeof *p->shape)) return false;
+        if (strcmp(p->name, q->name) || p->rank != q->rank || p->dtype != q->dtype ||
+            memcmp(p->shape, q->shape, (size_t)p->rank * sizeof *p->shape))
+            return false;
     return !p && !q;
 }
-bool tree_same_print(const node *a, const node *b) {
+static bool same_print(const node *a, const node *b) {
     if (a == b) return true;
     if (strcmp(a->cls, b->cls) || !same_text(a->extra, b->extra) || a->kind != b->kind) return false;
     return (!prints_params(a) || same_params(a, b)) && same_children(a, b);
@@ -52,7 +55,7 @@ static void print_list(const node *n, sink *s, int depth) {
     int64_t at = 0;
     for (const edge *e = n->children, *next; e; e = next) {
         int64_t times = e->name ? 1 : e->count;
-        for (next = e->next; next && tree_same_print(e->to, next->to); next = next->next) times += next->name ? 1 : next->count;
+        for (next = e->next; next && same_print(e->to, next->to); next = next->next) times += next->name ? 1 : next->count;
         line(s, depth + 1);
         sink_char(s, '(');
         sink_int(s, at);

@@ -6,7 +6,6 @@
 
 void tree_print(const node *root, sink *s);     /* print(model), with its newline */
 void tree_canonical(const node *root, sink *s); /* docs/formats.md */
-bool tree_same_print(const node *a, const node *b);
 
 typedef struct tree_item { /* one line of the canonical tree */
     const node *module;         /* the module, or the one that holds the tensor */
@@ -17,7 +16,6 @@ typedef struct tree_item { /* one line of the canonical tree */
 /* Calls visit for every line in walk order until it returns false; false when it did. */
 bool tree_walk(const node *root, bool (*visit)(void *to, const tree_item *item), void *to);
 
-uint64_t tree_modules(const node *root);
 uint64_t tree_params(const node *root, bool trainable_only); /* each shared tensor once */
 void tree_count(const node *root, tare_counts *out);
 const tensor_node *tree_first_float(const node *root);       /* the parameter whose dtype is the model's; NULL */

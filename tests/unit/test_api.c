@@ -229,8 +229,10 @@ static void read_model(reading *r, const tare_model *m) {
     sums s = {0};
     const tare_attn_row *attn;
     const tare_config_row *rows;
-    r->ok = tare_model_digest(m, TARE_TEXT_TREE, r->tree, NULL) == TARE_OK && tare_model_digest(m, TARE_TEXT_PRINT, r->print, NULL) == TARE_OK
-            && tare_model_walk(m, add_item, &s, NULL) == TARE_OK && tare_model_attn(m, &attn) > 0 && tare_config_rows(tare_model_config(m), &rows) > 0;
+    r->ok = tare_model_digest(m, TARE_TEXT_TREE, r->tree, NULL) == TARE_OK;
+    r->ok = r->ok && tare_model_digest(m, TARE_TEXT_PRINT, r->print, NULL) == TARE_OK;
+    r->ok = r->ok && tare_model_walk(m, add_item, &s, NULL) == TARE_OK;
+    r->ok = r->ok && tare_model_attn(m, &attn) > 0 && tare_config_rows(tare_model_config(m), &rows) > 0;
     r->params = s.unique;
     r->tensors = tare_tensor_count(m);
     for (size_t i = 0; i < r->tensors; i++) {
@@ -307,7 +309,7 @@ static void test_hostile(void **state) {
         "{\"model_type\": \"llama\", \"hidden_size\": [16]}", "{\"model_type\": \"llama\", \"hidden_size\": 99999999999999999999999}",
         "{\"model_type\": \"llama\", \"num_hidden_layers\": 2000000000}", "{\"model_type\": \"llama\", \"num_hidden_layers\": -1}",
         "{\"model_type\": \"llama\", \"vocab_size\": 9223372036854775807}",
-        "{\"model_type\": \"llama\", \"vocab_size\": 2147483647, \"hidden_size\": 2147483644, \"intermediate_size\": 2147483647, \"num_hidden_layers\": 900}",
+        "{\"model_type\":\"llama\",\"vocab_size\":2147483647,\"hidden_size\":2147483644,\"intermediate_size\":2147483647,\"num_hidden_layers\":900}",
         "{\"model_type\": \"llama\", \"hidden_act\": \"no_such_activation\"}", "{\"model_type\": \"llama\", \"num_attention_heads\": 7}",
         "{\"model_type\": \"resnet\", \"depths\": []}", "{\"model_type\": \"\xff\xfe\"}", "{\"model_type\": \"llama\", \"x\": \"\xc3\x28\"}",
     };
@@ -346,7 +348,8 @@ int main(void) {
         cmocka_unit_test(test_walk_is_the_tree), cmocka_unit_test(test_counts), cmocka_unit_test(test_tensors), cmocka_unit_test(test_ties),
         cmocka_unit_test(test_stopping), cmocka_unit_test(test_options), cmocka_unit_test(test_null), cmocka_unit_test(test_known_names),
         cmocka_unit_test(test_dtypes), cmocka_unit_test(test_thousand_models), cmocka_unit_test(test_one_model_many_threads),
-        cmocka_unit_test(test_many_threads_open), cmocka_unit_test(test_hostile), cmocka_unit_test(test_deep_and_large), cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_many_threads_open), cmocka_unit_test(test_hostile), cmocka_unit_test(test_deep_and_large),
+        cmocka_unit_test(test_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

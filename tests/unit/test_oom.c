@@ -64,7 +64,8 @@ static void test_config(void **state) {
     for (long k = 1, reached = 1; reached; k++) {
         tare_error err = {0};
         tarei_fail_after(k);
-        tare_config *c = tare_config_open("meta-llama/Llama-2-7b-hf", &(tare_open_options){.set = (const char *const[]){"hidden_size=64", "a.b=[1, 2]", NULL}}, &err);
+        tare_open_options o = {.set = (const char *const[]){"hidden_size=64", "a.b=[1, 2]", NULL}};
+        tare_config *c = tare_config_open("meta-llama/Llama-2-7b-hf", &o, &err);
         if (!c) out_of_memory(&err, "config", k);
         else if (tare_config_write(c, discard, NULL, &err) != TARE_OK) out_of_memory(&err, "config write", k);
         tare_config_free(c);
