@@ -18,7 +18,7 @@ static const struct { const char *name, *cls, *extra; } acts[] = {
 };
 static int act_index(const char *name) {
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
-        if (!strcmp(acts[i].name, name)) return (int)i;
+        if (same_word(acts[i].name, name)) return (int)i;
     return -1;
 }
 static const char *act_name(size_t i, void *to) { return (void)to, i < sizeof acts / sizeof *acts ? acts[i].name : NULL; }

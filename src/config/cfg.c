@@ -2,6 +2,7 @@
 #include "cfg.h"
 #include "json.h"
 #include "rules_impl.h"
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,9 +17,16 @@ static cfg_entry *find(const cfg *c, const char *key, uint32_t hash) {
         if (c->entries[i].hash == hash && !strcmp(c->entries[i].key, key)) return &c->entries[i];
     return NULL;
 }
+/* Definitions ask for the same few literals again and again, so where each was found is remembered by its address. */
 cfg_entry *cfg_entry_of(const cfg *c, const char *key) {
-    key = real_key(c, key);
-    return find(c, key, hash_text(key));
+    uintptr_t address = (uintptr_t)key;
+    _Atomic uint8_t *hint = &((cfg *)c)->hints[(address ^ address >> 6) % 64];
+    unsigned at = atomic_load_explicit(hint, memory_order_relaxed);
+    if (at && at <= c->n && same_word(c->entries[at - 1].key, key)) return &c->entries[at - 1];
+    const char *real = real_key(c, key);
+    cfg_entry *e = find(c, real, hash_text(real));
+    if (e && real == key && e - c->entries < UINT8_MAX) atomic_store_explicit(hint, (uint8_t)(e - c->entries + 1), memory_order_relaxed);
+    return e;
 }
 static cfg_entry *store(cfg *c, const char *key, uint32_t hash, val v, tare_origin origin, const char *detail, bool known) {
     cfg_entry *e = find(c, key, hash);
@@ -66,18 +74,18 @@ void cfg_refuse(const cfg *c, const char *key, const char *code, const char *for
 /* ---- getattr ---- */
 
 static val property(const cfg *c, const char *key) {
-    if (!strcmp(key, "num_labels")) {
+    if (same_word(key, "num_labels")) {
         val labels = cfg_get(c, "id2label");
         return labels.kind == VAL_DICT ? val_int(labels.n) : val_null();
     }
-    if (!strcmp(key, "rope_scaling")) return cfg_get(c, "rope_parameters");
-    if (!strcmp(key, "torch_dtype")) return cfg_get(c, "dtype");
-    if (!strcmp(key, "use_return_dict")) return cfg_get(c, "return_dict");
-    if (!strcmp(key, "output_attentions")) return c->output_attentions;
-    if (!strcmp(key, "_attn_implementation")) return c->attn;
-    if (!strcmp(key, "_experts_implementation")) return c->experts;
-    if (!strcmp(key, "name_or_path")) return c->name_or_path;
-    if (!strcmp(key, "model_type")) return val_text(c->k->model_type);
+    if (same_word(key, "rope_scaling")) return cfg_get(c, "rope_parameters");
+    if (same_word(key, "torch_dtype")) return cfg_get(c, "dtype");
+    if (same_word(key, "use_return_dict")) return cfg_get(c, "return_dict");
+    if (same_word(key, "output_attentions")) return c->output_attentions;
+    if (same_word(key, "_attn_implementation")) return c->attn;
+    if (same_word(key, "_experts_implementation")) return c->experts;
+    if (same_word(key, "name_or_path")) return c->name_or_path;
+    if (same_word(key, "model_type")) return val_text(c->k->model_type);
     return dict_get(c->k->values, key);
 }
 val cfg_get(const cfg *c, const char *key) {

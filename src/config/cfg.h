@@ -37,6 +37,7 @@ typedef struct cfg {
     const char *attn_chosen, *experts_chosen; /* once a model was built */
     val output_attentions, name_or_path;
     bool done;           /* post_init is over */
+    _Atomic uint8_t hints[64]; /* where a key was found last, by its address: a guess that saves the search; index + 1 */
 } cfg;
 
 /* Makes the config of class k from a dict of the file; `over` holds the keys that the user set, for the origin. NULL after an error. */

@@ -51,6 +51,9 @@ static bool read_fields(arena *a, cclass *k, val list, tare_error *err) {
             return error_set(err, TARE_BAD, "bad_value", k->name, "the field table of %s is wrong in row %u", k->name, i), false;
         f[i].key = row.items[0].s;
         f[i].hash = hash_text(f[i].key);
+        val stored = dict_get(k->aliases, f[i].key);
+        f[i].stored = stored.kind == VAL_TEXT ? stored.s : f[i].key;
+        f[i].stored_hash = hash_text(f[i].stored);
         f[i].type_text = row.items[1].s;
         if (row.n > 2) f[i].preset = row.items[2];
         if (row.n > 3) f[i].check = row.items[3];

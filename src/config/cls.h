@@ -19,6 +19,8 @@ typedef struct ctype {
 typedef struct cfield {
     const char *key;
     uint32_t hash;
+    const char *stored;       /* the attribute it is kept under: another one where attribute_map names the key */
+    uint32_t stored_hash;
     const char *type_text;
     ctype type;
     val preset;               /* the default; absent when the field is required */

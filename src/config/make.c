@@ -269,9 +269,7 @@ static tare_origin origin_in(val over, const char *key) {
 }
 /* Unchecked: defaults fit their types, tuples too, which JSON cannot say. */
 static void add_default(cfg *c, const cfield *f) {
-    val alias = dict_get(c->k->aliases, f->key);
-    const char *key = alias.kind == VAL_TEXT ? alias.s : f->key;
-    c->entries[c->n++] = (cfg_entry){.key = key, .hash = hash_text(key), .v = f->preset, .origin = TARE_FROM_DEFAULT, .known = true};
+    c->entries[c->n++] = (cfg_entry){.key = f->stored, .hash = f->stored_hash, .v = f->preset, .origin = TARE_FROM_DEFAULT, .known = true};
 }
 static void set_fields(cfg *c, val dict, val over) {
     for (size_t i = 0; i < c->k->field_count && session_ok(c->s); i++) {

@@ -1,5 +1,6 @@
 #include "val.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 val val_text(const char *s) { return (val){.kind = VAL_TEXT, .n = (uint32_t)strlen(s), .s = s}; }
@@ -19,6 +20,7 @@ bool val_number(val v, double *d) {
     if (v.kind == VAL_BOOL) return *d = v.b, true;
     if (v.kind == VAL_INT) return *d = (double)v.i, true;
     if (v.kind == VAL_REAL) return *d = v.d, true;
+    if (v.kind == VAL_BIG) return *d = strtod(v.s, NULL), true;
     return false;
 }
 bool val_given(val v) { return v.kind != VAL_ABSENT && v.kind != VAL_NULL; }
@@ -39,7 +41,8 @@ static bool members_equal(val a, val b) {
 bool val_equal(val a, val b) {
     double x, y;
     if (a.kind == VAL_INT && b.kind == VAL_INT) return a.i == b.i;
-    if (val_number(a, &x) && val_number(b, &y)) return x == y;
+    bool big = a.kind == VAL_BIG && b.kind == VAL_BIG;
+    if (!big && val_number(a, &x) && val_number(b, &y)) return x == y;
     if (a.kind != b.kind) return false;
     switch (a.kind) {
     case VAL_BIG:
