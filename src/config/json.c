@@ -81,7 +81,7 @@ bool json_read(arena *a, const char *text, size_t n, const char *what, val *out,
     if (s.huge) text = survey_marked(&s, a, &n);
     struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH);
     if (!t) arena_exhausted(a);
-    json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(t, JSON_TOKENER_STRICT | (s.wide ? JSON_TOKENER_VALIDATE_UTF8 : 0));
     struct json_object *o = json_tokener_parse_ex(t, text, (int)n);
     if (json_tokener_get_error(t) == json_tokener_continue) o = json_tokener_parse_ex(t, "", 1); /* the zero byte ends a bare number */
     enum json_tokener_error e = json_tokener_get_error(t);

@@ -35,13 +35,17 @@ static size_t survey_escape(survey *s, size_t i) {
 }
 /* From behind the opening quote to the closing one. */
 static size_t survey_string(survey *s, size_t i) {
-    static const bool special[256] = {
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ['"'] = true, ['\\'] = true};
+    enum { PLAIN, CONTROL, QUOTE, ESCAPE };
+    static const unsigned char kinds[256] = {
+        CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL,
+        CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL,
+        CONTROL, CONTROL, CONTROL, CONTROL, ['"'] = QUOTE, ['\\'] = ESCAPE};
     for (; i < s->n; i++) {
         unsigned char c = (unsigned char)s->text[i];
-        if (!special[c]) continue;
-        if (c == '"') return i;
-        if (c != '\\') return wrong(s, "a raw control character in a string", i);
+        s->wide |= c >= 0x80;
+        if (kinds[c] == PLAIN) continue;
+        if (kinds[c] == QUOTE) return i;
+        if (kinds[c] == CONTROL) return wrong(s, "a raw control character in a string", i);
         i = survey_escape(s, i);
     }
     return i;

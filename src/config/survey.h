@@ -13,6 +13,7 @@ typedef struct survey {
     int huge;               /* integers beyond 64 bits, with their places */
     size_t huge_at[SURVEY_HUGE], huge_n[SURVEY_HUGE];
     bool marks;             /* some string holds SURVEY_MARK */
+    bool wide;              /* some string is more than ASCII */
 } survey;
 bool survey_text(survey *s);
 /* The text with every huge integer made a string that begins with SURVEY_MARK, which no other string does. */
