@@ -1,4 +1,5 @@
-/* Mirrors models/bert, transformers 5.23.0. */
+/* BERT: post-norm encoder, absolute positions, two pretraining heads; a decoder with cross attention where the config says so.
+ * Mirrors models/bert, transformers 5.23.0. */
 #include "../build/def.h"
 
 static void BertEmbeddings(mod *m, const cfg *c) {

@@ -1,4 +1,4 @@
-/* Mirrors models/bloom, transformers 5.23.0. */
+/* BLOOM: decoder with ALiBi (no position table), fused query_key_value. Mirrors models/bloom, transformers 5.23.0. */
 #include "../build/def.h"
 
 static void BloomConfig(cfg *c) {

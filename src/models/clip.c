@@ -1,4 +1,4 @@
-/* Mirrors models/clip, transformers 5.23.0. */
+/* CLIP: an image tower and a text tower, projected into one space. Mirrors models/clip, transformers 5.23.0. */
 #include "../build/def.h"
 
 /* Old files hold a part a second time under text_config_dict or vision_config_dict; what is in there wins. */

@@ -1,4 +1,4 @@
-/* Mirrors models/gpt2, transformers 5.23.0. */
+/* GPT-2: pre-norm decoder with learned positions; Conv1D keeps its weights transposed. Mirrors models/gpt2, transformers 5.23.0. */
 #include "../build/def.h"
 
 static void GPT2Attention(mod *m, const cfg *c, bool cross) {

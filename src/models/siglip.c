@@ -1,4 +1,5 @@
-/* Mirrors models/siglip, transformers 5.23.0. */
+/* SigLIP: CLIP with a learned temperature and bias, an attention-pooling head on the image tower.
+ * Mirrors models/siglip, transformers 5.23.0. */
 #include "../build/def.h"
 
 static void SiglipTextConfig(cfg *c) { fill_int(c, "projection_size", whole(c, "hidden_size"), "hidden_size"); }

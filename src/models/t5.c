@@ -1,4 +1,4 @@
-/* Mirrors models/t5, transformers 5.23.0. */
+/* T5: encoder-decoder with relative position bias in the first block of each stack. Mirrors models/t5, transformers 5.23.0. */
 #include "../build/def.h"
 
 static bool gated(const char *ff) { return !strncmp(ff, "gated", 5) && (ff[5] == '-' || !ff[5]); }

@@ -1,4 +1,5 @@
-/* Mirrors models/wav2vec2, transformers 5.23.0. */
+/* wav2vec 2.0: convolutions over the waveform, a weight-normed positional convolution, an encoder; heads, adapters, quantizer.
+ * Mirrors models/wav2vec2, transformers 5.23.0. */
 #include "../build/def.h"
 
 static void Wav2Vec2Config(cfg *c) {

@@ -1,4 +1,5 @@
-/* Mirrors models/whisper, transformers 5.23.0. */
+/* Whisper: convolutions and fixed sinusoids into an encoder, a decoder with cross attention.
+ * Mirrors models/whisper, transformers 5.23.0. */
 #include "../build/def.h"
 
 static void WhisperAttention(mod *m, const cfg *c, const char *heads) {
