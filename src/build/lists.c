@@ -166,31 +166,56 @@ mod *list_next(mod *l, const char *cls) {
     s->next++;
     return item;
 }
-static mod *copy_of(builder *b, const mod *m) {
-    mod *c = arena_new(b->s->a, mod);
-    *c = *m;
+static void copy_tensors(builder *b, const tensor *from, tensor **first, tensor **last) {
+    *first = *last = NULL;
+    for (; from; from = from->next) {
+        tensor *copy = arena_new(b->s->a, tensor_node);
+        *copy = *from;
+        copy->next = NULL;
+        copy->made_at.of = copy;
+        ((tensor *)from)->made_at.twin = &copy->made_at;
+        if (*last) (*last)->next = copy;
+        else *first = copy;
+        *last = copy;
+    }
+}
+static mod *copy_of(builder *b, const mod *m, mod *parent);
+static void copy_children(builder *b, const mod *m, mod *c) {
     c->children = c->last_child = NULL;
-    c->params = c->last_param = c->buffers = c->last_buffer = NULL;
-    for (const edge *e = m->children; e; e = e->next) {
+    for (edge *e = m->children; e; e = e->next) {
         edge *copy = arena_new(b->s->a, edge);
         *copy = *e;
         copy->next = NULL;
-        copy->to = copy_of(b, e->to);
+        copy->to = e->to->shared ? e->to : copy_of(b, e->to, c);
+        copy->made_at.of = copy;
+        e->made_at.twin = &copy->made_at;
         if (c->last_child) c->last_child->next = copy;
         else c->children = copy;
         c->last_child = copy;
     }
-    for (int buffers = 0; buffers < 2; buffers++) {
-        tensor **first = buffers ? &c->buffers : &c->params, **last = buffers ? &c->last_buffer : &c->last_param;
-        for (const tensor *t = buffers ? m->buffers : m->params; t; t = t->next) {
-            tensor *copy = arena_new(b->s->a, tensor_node);
-            *copy = *t;
-            copy->next = NULL;
-            if (*last) (*last)->next = copy;
-            else *first = copy;
-            *last = copy;
-        }
+}
+/* The copy was constructed as the original was, with its own tensors and children. */
+static void copy_steps(builder *b, const mod *m, mod *c) {
+    c->steps = c->last_step = NULL;
+    for (const step *s = m->steps; s; s = s->next) {
+        step *copy = s->twin ? s->twin : arena_new(b->s->a, step); /* no twin: post_init, or a tensor that was taken away again */
+        if (s->what == STEP_POST_INIT) copy->of = c;
+        else if (!s->twin) copy->of = s->of;
+        copy->what = s->what;
+        copy->next = NULL;
+        if (c->last_step) c->last_step->next = copy;
+        else c->steps = copy;
+        c->last_step = copy;
     }
+}
+static mod *copy_of(builder *b, const mod *m, mod *parent) {
+    mod *c = arena_new(b->s->a, mod);
+    *c = *m;
+    c->parent = parent;
+    copy_tensors(b, m->params, &c->params, &c->last_param);
+    copy_tensors(b, m->buffers, &c->buffers, &c->last_buffer);
+    copy_children(b, m, c);
+    copy_steps(b, m, c);
     return c;
 }
 edge *builder_split(builder *b, edge *run, int64_t index) {
@@ -212,6 +237,6 @@ edge *builder_split(builder *b, edge *run, int64_t index) {
         run->count = 1;
         run->next = rest;
     }
-    run->to = copy_of(b, run->to);
+    run->to = copy_of(b, run->to, run->to->parent);
     return run;
 }

@@ -25,6 +25,7 @@ typedef struct builder {
     model_entry *begun, *last_begun;  /* the same models in walk order */
     struct { double d; const char *text; } shown[SHOWN]; /* floats printed before */
     int next_shown;
+    struct { int64_t in, out; bool bias; const char *text; } linears[SHOWN]; /* and descriptions of Linear */
     tensor_node spare;      /* what tensor verbs return after an error */
 } builder;
 

@@ -3,10 +3,24 @@
 
 /* ---- linear ------------------------------------------------------------------------------------------------------ */
 
+/* A model has few kinds of linear layers and many of each, so that their descriptions are worth keeping. */
+static void describe_linear(mod *x, int64_t in, int64_t out, bool bias) {
+    size_t slot = ((uint64_t)in * 3 + (uint64_t)out + bias) % SHOWN;
+    if (!mod_ok(x)) return;
+    if (x->b->linears[slot].text && x->b->linears[slot].in == in && x->b->linears[slot].out == out && x->b->linears[slot].bias == bias) {
+        x->extra = x->b->linears[slot].text;
+        return;
+    }
+    extra_repr(x, "in_features=%" PRId64 ", out_features=%" PRId64 ", bias=%s", in, out, py_bool(bias));
+    x->b->linears[slot].in = in;
+    x->b->linears[slot].out = out;
+    x->b->linears[slot].bias = bias;
+    x->b->linears[slot].text = x->extra;
+}
 mod *linear_as(mod *m, const char *name, const char *cls, int64_t in, int64_t out, bool bias) {
     mod *x = child(m, name, cls);
     mod_mark(x, KIND_LINEAR);
-    extra_repr(x, "in_features=%" PRId64 ", out_features=%" PRId64 ", bias=%s", in, out, py_bool(bias));
+    describe_linear(x, in, out, bias);
     param(x, "weight", drawn_weight((double)in), out, in);
     if (bias) param(x, "bias", drawn_evenly(1 / sqrt((double)in)), out);
     done(x);

@@ -41,8 +41,12 @@ static bool find_place(builder *b, mod *m, const char *path, place *out) {
     *out = (place){m, path, slot_of(m, path)};
     return true;
 }
+static void mark(mod *m) {
+    for (; m && !m->holds_tied; m = m->parent) m->holds_tied = true;
+}
 /* setattr(parent, name, source): the slot keeps its place if it exists, else comes last. */
-static void tie(builder *b, place target, const tensor *source) {
+static void tie(builder *b, place target, place from) {
+    const tensor *source = from.slot;
     tensor *t = target.slot;
     if (!t) {
         t = arena_new(b->s->a, tensor_node);
@@ -57,6 +61,8 @@ static void tie(builder *b, place target, const tensor *source) {
     t->same = held == t ? NULL : held;
     held->several = true;
     b->tied = true;
+    mark(target.in);
+    mark(from.in);
 }
 static bool plain_path(const char *path) {
     for (; *path; path++)
@@ -80,7 +86,7 @@ static void tie_model(builder *b, mod *m) {
             fail(m, "%s is to be tied to %s, which this model does not have", ties->from, ties->to);
         else if (!find_place(b, m, ties->from, &to))
             fail(m, "%s is to be tied, and this model has no such module", ties->from);
-        else tie(b, to, from.slot);
+        else tie(b, to, from);
     }
 }
 static bool is_below(const mod *m, const mod *above) {
@@ -110,6 +116,7 @@ static void own(owner_walk *w, mod *m) {
     own_all(w, m->params);
     own_all(w, m->buffers);
     for (edge *e = m->children; e; e = e->next) {
+        if (!w->b->shares && !e->to->holds_tied) continue;
         size_t before = w->n;
         char number[NUM_TEXT];
         const char *name = e->name ? e->name : number;

@@ -22,6 +22,7 @@ typedef struct fill { /* how the constructor fills a tensor: def.h's `made` */
 typedef struct step {
     enum step_kind { STEP_TENSOR, STEP_CHILD, STEP_POST_INIT } what;
     void *of;                       /* tensor_node, edge, or module */
+    struct step *twin;              /* while a body is copied: the copy's */
     struct step *next;
 } step;
 
@@ -59,6 +60,7 @@ typedef struct tare_mod {
     const struct cfg *config;
     const family *family;
     bool shared;                    /* more than one edge leads to this very module */
+    bool holds_tied;                /* some tensor here or below is tied */
     const char *first_path;         /* of a shared module: its first path in walk order */
     int64_t chosen, experts;        /* of experts: how many work on a token, of how many; 0: not routed */
     /* while building */
