@@ -40,10 +40,13 @@ void act_named(mod *m, const char *name, const char *activation) {
         prelu(m, name, 1);
         return;
     }
-    mod *a = child(m, name, acts[i].cls);
-    extra_repr(a, acts[i].extra ? "%s" : NULL, acts[i].extra);
-    if (!strcmp(activation, "xielu")) xielu(a);
-    done(a);
+    leaf key = {.cls = acts[i].cls, .verb = LEAF_ACT, .a = i};
+    if (leaf_repeat(m, name, &key)) return;
+    mod *x = child(m, name, acts[i].cls);
+    extra_repr(x, acts[i].extra ? "%s" : NULL, acts[i].extra);
+    if (!strcmp(activation, "xielu")) xielu(x);
+    done(x);
+    leaf_keep(m, &key);
 }
 void act(mod *m, const char *name, const cfg *c, const char *key) {
     if (!mod_ok(m)) return;
@@ -60,24 +63,33 @@ void act(mod *m, const char *name, const cfg *c, const char *key) {
 /* ---- norms, Conv1D ---- */
 
 static void norm(mod *m, const char *name, const char *cls, int64_t d, num eps, made how) {
+    leaf key = {.cls = cls, .verb = LEAF_NORM, .a = d, .b = how.op, .x = eps};
+    if (leaf_repeat(m, name, &key)) return;
     mod *n = child(m, name, cls);
     param(n, "weight", how, d);
     extra_repr(n, "(%" PRId64 ",), eps=%s", d, show(m, eps));
     done(n);
+    leaf_keep(m, &key);
 }
 void rmsnorm(mod *m, const char *name, const char *cls, int64_t d, num eps) { norm(m, name, cls, d, eps, ONES); }
 void rmsnorm_zeros(mod *m, const char *name, const char *cls, int64_t d, num eps) { norm(m, name, cls, d, eps, ZEROS); }
 void norm_silent(mod *m, const char *name, const char *cls, int64_t d) {
+    leaf key = {.cls = cls, .verb = LEAF_NORM_SILENT, .a = d};
+    if (leaf_repeat(m, name, &key)) return;
     mod *n = child(m, name, cls);
     param(n, "weight", ONES, d);
     done(n);
+    leaf_keep(m, &key);
 }
 void conv1d_gpt(mod *m, const char *name, int64_t nf, int64_t nx) {
+    leaf key = {.cls = "Conv1D", .verb = LEAF_CONV1D, .a = nf, .b = nx};
+    if (leaf_repeat(m, name, &key)) return;
     mod *x = child(m, name, "Conv1D");
     param(x, "weight", NORMAL(0, 0.02), nx, nf);
     param(x, "bias", ZEROS, nf);
     extra_repr(x, "nf=%" PRId64 ", nx=%" PRId64, nf, nx);
     done(x);
+    leaf_keep(m, &key);
 }
 
 /* ---- generic heads ---- */

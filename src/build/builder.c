@@ -211,7 +211,10 @@ void freeze(tensor *t) { t->frozen = true; }
 void freeze_all(mod *m) {
     if (!mod_ok(m)) return;
     for (tensor *t = m->params; t; t = t->next) t->frozen = true;
-    for (edge *e = m->children; e; e = e->next) freeze_all(e->to);
+    for (edge *e = m->children; e; e = e->next) {
+        builder_own(e, m);
+        freeze_all(e->to);
+    }
 }
 void routed(mod *m, const cfg *c, const char *key, int64_t all) {
     if (!mod_ok(m)) return;

@@ -143,7 +143,7 @@ static bool repeat(mod *l) {
         if (__builtin_mul_overflow(s->variant[v].modules, (uint64_t)times, &modules)) modules = UINT64_MAX / 2;
         if (!builder_count(l, modules)) return true;
         if (s->run->to == s->variant[v].body) s->run->count += times;
-        else start_run(l, s->variant[v].body), s->run->count = times;
+        else start_run(l, s->variant[v].body), s->run->count = times, s->run->to->common = true;
         s->next += times;
         return true;
     }
@@ -212,11 +212,16 @@ static mod *copy_of(builder *b, const mod *m, mod *parent) {
     mod *c = arena_new(b->s->a, mod);
     *c = *m;
     c->parent = parent;
+    c->common = false;
     copy_tensors(b, m->params, &c->params, &c->last_param);
     copy_tensors(b, m->buffers, &c->buffers, &c->last_buffer);
     copy_children(b, m, c);
     copy_steps(b, m, c);
     return c;
+}
+void builder_own(edge *e, mod *parent) {
+    if (!e->to->common) return;
+    e->to = copy_of(parent->b, e->to, parent);
 }
 edge *builder_split(builder *b, edge *run, int64_t index) {
     if (run->name || run->count == 1) return run;

@@ -7,7 +7,21 @@
 #include "attn.h"
 #include "def.h"
 
-enum { MOST_MODULES = 1 << 20, SHOWN = 8 };
+enum { MOST_MODULES = 1 << 20, SHOWN = 8, LEAVES = 32 };
+
+/* A layer without layers below it, as one verb makes it: models have few kinds and many of each. */
+typedef struct leaf {
+    const char *cls;
+    enum { LEAF_LINEAR, LEAF_LAYERNORM, LEAF_NORM, LEAF_NORM_SILENT, LEAF_DROPOUT, LEAF_PLAIN, LEAF_ACT, LEAF_CONV1D } verb;
+    int dtype;            /* filled in */
+    int64_t a, b;         /* sizes */
+    num x;                /* eps, p */
+    const char *text;     /* what it prints, for plain modules */
+} leaf;
+/* Registers an equal leaf's body under `name`; false: there is none yet, build it and call leaf_keep(). The result must not be
+ * changed afterwards, so only verbs that return nothing may do this. */
+bool leaf_repeat(mod *m, const char *name, leaf *key);
+void leaf_keep(mod *m, const leaf *key); /* m's last child is it */
 
 typedef struct model_entry { /* a list of PreTrainedModels */
     node *m;
@@ -25,7 +39,7 @@ typedef struct builder {
     model_entry *begun, *last_begun;  /* the same models in walk order */
     struct { double d; const char *text; } shown[SHOWN]; /* floats printed before */
     int next_shown;
-    struct { int64_t in, out; bool bias; const char *text; } linears[SHOWN]; /* and descriptions of Linear */
+    struct { leaf key; mod *body; } leaves[LEAVES]; /* equal ones share a body */
     tensor_node spare;      /* what tensor verbs return after an error */
 } builder;
 

@@ -3,17 +3,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static attn_support support_of(const mod *m, const cfg *c) {
-    const model_class *row = m->model;
-    attn_support s = {.class_name = row->name, .sdpa = FACT(row, supports_sdpa) == YES, .flash = FACT(row, supports_flash_attn) == YES,
-                      .flex = FACT(row, supports_flex_attn) == YES, .experts = FACT(row, uses_experts_implementation) == YES,
-                      .compatible_flash = FACT(row, compatible_flash_implementations)};
-    val dtype = cfg_get(c, "dtype"), dropped = cfg_get(c, "attention_dropout");
-    if (dtype.kind == VAL_TEXT && dtype_number(dtype.s) >= 0) s.dtype = (tare_dtype)dtype_number(dtype.s), s.has_dtype = true;
-    s.dropout = (dropped.kind == VAL_REAL && dropped.d > 0) || (dropped.kind == VAL_INT && dropped.i > 0);
+static attn_support support_of(const model_class *row) {
+    return (attn_support){.class_name = row->name, .sdpa = FACT(row, supports_sdpa) == YES, .flash = FACT(row, supports_flash_attn) == YES,
+        .flex = FACT(row, supports_flex_attn) == YES, .experts = FACT(row, uses_experts_implementation) == YES,
+        .compatible_flash = FACT(row, compatible_flash_implementations)};
+}
+/* What only the flash implementations ask of a config. */
+static void add_config(attn_support *s, const cfg *c) {
+    val dtype = cfg_get(c, "dtype");
+    double dropped = 0;
+    int number = dtype.kind == VAL_TEXT ? dtype_number(dtype.s) : -1;
+    if (number >= 0) s->dtype = (tare_dtype)number, s->has_dtype = true;
+    s->dropout = val_number(cfg_get(c, "attention_dropout"), &dropped) && dropped > 0;
+}
+attn_support model_support(const mod *m) {
+    attn_support s = support_of(m->model);
+    add_config(&s, m->config);
     return s;
 }
-attn_support model_support(const mod *m) { return support_of(m, m->config); }
 
 /* A request is text or null; whatever else a config holds there is refused. */
 static bool requested(mod *m, val v, const char *key, const char *chosen, const char **out) {
@@ -34,11 +41,13 @@ static void check_plans(const cfg *c) {
 void settle_attention(mod *m) {
     cfg *c = (cfg *)m->config; /* the reference writes its choice into the config object, for inner models to read */
     session *s = m->b->s;
-    attn_support support = support_of(m, c);
+    attn_support support = support_of(m->model);
     const char *asked, *chosen, *code = "unsupported_attention";
     char why[ATTN_WHY] = "";
     tare_status status = TARE_NO;
+    bool first = !c->attn_chosen; /* of the models that have this config, or that have a variant of it */
     if (!requested(m, c->attn, "attn_implementation", c->attn_chosen, &asked)) return;
+    if (asked && strstr(asked, "flash")) add_config(&support, c);
     if (!attn_settle(&support, m->b->host, asked, &chosen, why, sizeof why, &status, &code)) {
         error_set(&s->err, status, code, mod_path(m), "%s", why);
         return;
@@ -51,9 +60,8 @@ void settle_attention(mod *m) {
     }
     c->experts_chosen = chosen;
     if (FACT(m->model, can_generate) == YES) generation_check(c);
-    check_plans(c);
+    if (first) check_plans(c);
 }
-
 
 node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype) {
     builder *b = arena_new(s->a, builder);

@@ -3,24 +3,10 @@
 
 /* ---- linear ------------------------------------------------------------------------------------------------------ */
 
-/* A model has few kinds of linear layers and many of each, so that their descriptions are worth keeping. */
-static void describe_linear(mod *x, int64_t in, int64_t out, bool bias) {
-    size_t slot = ((uint64_t)in * 3 + (uint64_t)out + bias) % SHOWN;
-    if (!mod_ok(x)) return;
-    if (x->b->linears[slot].text && x->b->linears[slot].in == in && x->b->linears[slot].out == out && x->b->linears[slot].bias == bias) {
-        x->extra = x->b->linears[slot].text;
-        return;
-    }
-    extra_repr(x, "in_features=%" PRId64 ", out_features=%" PRId64 ", bias=%s", in, out, py_bool(bias));
-    x->b->linears[slot].in = in;
-    x->b->linears[slot].out = out;
-    x->b->linears[slot].bias = bias;
-    x->b->linears[slot].text = x->extra;
-}
 mod *linear_as(mod *m, const char *name, const char *cls, int64_t in, int64_t out, bool bias) {
     mod *x = child(m, name, cls);
     mod_mark(x, KIND_LINEAR);
-    describe_linear(x, in, out, bias);
+    extra_repr(x, "in_features=%" PRId64 ", out_features=%" PRId64 ", bias=%s", in, out, py_bool(bias));
     param(x, "weight", drawn_weight((double)in), out, in);
     if (bias) param(x, "bias", drawn_evenly(1 / sqrt((double)in)), out);
     done(x);
@@ -28,7 +14,10 @@ mod *linear_as(mod *m, const char *name, const char *cls, int64_t in, int64_t ou
 }
 
 void linear(mod *m, const char *name, int64_t in, int64_t out, bool bias) {
+    leaf key = {.cls = "Linear", .verb = LEAF_LINEAR, .a = in, .b = bias ? out : -out};
+    if (leaf_repeat(m, name, &key)) return;
     linear_as(m, name, "Linear", in, out, bias);
+    leaf_keep(m, &key);
 }
 
 void bilinear(mod *m, const char *name, int64_t in1, int64_t in2, int64_t out, bool bias) {
@@ -94,11 +83,14 @@ mod *embedding(mod *m, const char *name, int64_t n, int64_t d, int64_t padding_i
 /* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
 static void dropout_(mod *m, const char *name, const char *cls, num p, bool inplace) {
+    leaf key = {.cls = cls, .verb = LEAF_DROPOUT, .a = inplace, .x = p};
+    if (leaf_repeat(m, name, &key)) return;
     mod *x = child(m, name, cls);
     if (p.d < 0 || p.d > 1) fail(x, "a dropout probability must be between 0 and 1, not %s", show(x, p));
     mod_mark(x, KIND_DROPOUT);
     extra_repr(x, "p=%s, inplace=%s", show(x, p), py_bool(inplace));
     done(x);
+    leaf_keep(m, &key);
 }
 
 void dropout(mod *m, const char *name, num p) { dropout_(m, name, "Dropout", p, false); }

@@ -12,9 +12,12 @@ static const text_pair plain[] = {
 };
 
 static void plain_module(mod *m, const char *name, const char *cls, const char *text) {
+    leaf key = {.cls = cls, .verb = LEAF_PLAIN, .text = text};
+    if (leaf_repeat(m, name, &key)) return;
     mod *x = child(m, name, cls);
     extra_repr(x, "%s", text);
     done(x);
+    leaf_keep(m, &key);
 }
 
 void activation(mod *m, const char *name, const char *cls) {

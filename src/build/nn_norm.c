@@ -26,7 +26,12 @@ mod *layernorm_as(mod *m, const char *name, const char *cls, int64_t d, num eps)
     return layernorm_with(m, name, d, eps, .cls = cls);
 }
 
-void layernorm(mod *m, const char *name, int64_t d, num eps) { layernorm_with(m, name, d, eps, .no_affine = false); }
+void layernorm(mod *m, const char *name, int64_t d, num eps) {
+    leaf key = {.cls = "LayerNorm", .verb = LEAF_LAYERNORM, .a = d, .x = eps};
+    if (leaf_repeat(m, name, &key)) return;
+    layernorm_with(m, name, d, eps, .no_affine = false);
+    leaf_keep(m, &key);
+}
 
 void rms_norm(mod *m, const char *name, int64_t d, num eps, bool has_eps) {
     rms_norm_with(m, name, d, .eps = eps, .has_eps = has_eps);

@@ -36,6 +36,7 @@ static bool find_place(builder *b, mod *m, const char *path, place *out) {
     for (size_t n; path[n = word(path)] == '.'; path += n + 1) {
         edge *e = edge_to(b, m, path, n);
         if (!e) return false;
+        builder_own(e, m);
         m = e->to;
     }
     *out = (place){m, path, slot_of(m, path)};

@@ -60,6 +60,7 @@ typedef struct tare_mod {
     const struct cfg *config;
     const family *family;
     bool shared;                    /* more than one edge leads to this very module */
+    bool common;                    /* a body that edges in several places lead to, each meaning a module of its own */
     bool holds_tied;                /* some tensor here or below is tied */
     const char *first_path;         /* of a shared module: its first path in walk order */
     int64_t chosen, experts;        /* of experts: how many work on a token, of how many; 0: not routed */
