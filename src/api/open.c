@@ -31,6 +31,7 @@ typedef struct opening {
     tare_config *config;
     tare_model *made;    /* NULL: a config only */
     bool bare;
+    val code;            /* auto_map of the file */
 } opening;
 
 /* ---- config ---- */
@@ -78,6 +79,7 @@ static bool load_config(opening *w) {
     const char *dtype;
     bool read = w->model ? source_read(s, w->model, &dict, &w->bare) : json_read(s->a, w->json, w->n, "the config", &dict, &s->err);
     if (!read || !source_override(s, w->o.set, &dict, &over) || !wanted_dtype(s, w->o.dtype, &dtype)) return false;
+    w->code = dict_get(dict, "auto_map");
     if (dtype && dict.kind == VAL_DICT) {
         dict = dict_with(s->a, dict_without(s->a, dict, "torch_dtype"), "dtype", val_text(dtype));
         over = dict_with(s->a, over, "dtype", val_bool(true));
@@ -205,9 +207,8 @@ static bool read_host(session *s, tare_model *m, const char *words) {
 /* Code that a repository brings is named, so that nobody believes it had a part in this. */
 static void note_code(opening *w) {
     session *s = &w->config->s;
-    val map = cfg_get(w->config->c, "auto_map");
-    if (!val_given(map)) return;
-    const char *before = w->made->note, *code = json_short(s->a, map, 120);
+    if (!val_given(w->code)) return;
+    const char *before = w->made->note, *code = json_short(s->a, w->code, 120);
     w->made->note = arena_printf(s->a, "%s%sauto_map names code, %s; it is never followed", before ? before : "", before ? "; " : "", code);
 }
 static bool build(opening *w) {
@@ -219,7 +220,7 @@ static bool build(opening *w) {
     note_code(w);
     if (!row || (w->o.host && !read_host(s, m, w->o.host))) return false;
     if (w->o.attn && !read_attn(s, c, w->o.attn)) return false;
-    if (w->o.dtype && c != w->config->c) cfg_dtype(c, dtype_word(w->o.dtype));
+    if (w->o.dtype) cfg_dtype(c, dtype_word(w->o.dtype));
     val dtype = cfg_get(c, "dtype");
     int number = dtype.kind == VAL_TEXT ? dtype_number(dtype.s) : TARE_F32;
     if (number != TARE_F32 && number != TARE_F16 && number != TARE_BF16 && number != TARE_F64) {

@@ -80,10 +80,12 @@ static void note(mod *m, step *s, enum step_kind what, void *of) {
     else m->steps = s;
     m->last_step = s;
 }
+enum { LONGEST_PATH = 500 };
 edge *builder_edge(mod *m, const char *name, mod *to) {
     edge *e = arena_new(m->b->s->a, edge);
     e->name = name;
     e->to = to;
+    if (name && m->path_n + strlen(name) > LONGEST_PATH) fail(m, "module names nest to more than %d bytes", LONGEST_PATH);
     if (m->last_child) m->last_child->next = e;
     else m->children = e;
     m->last_child = e;
@@ -96,6 +98,7 @@ mod *builder_mod(builder *b, mod *parent, const char *name, const char *cls) {
     c->parent = parent;
     c->name = name;
     c->cls = cls;
+    c->path_n = parent ? parent->path_n + strlen(name) + 1 : 0;
     c->layer = parent ? parent->layer : NULL;
     return c;
 }
@@ -118,7 +121,9 @@ mod *child(mod *m, const char *name, const char *cls) {
 }
 void share(mod *m, const char *name, mod *other) {
     if (!mod_ok(m)) return;
-    other->shared = m->b->shares = true;
+    if (other->layer) fail(m, "%s, which lies in a repeated layer, cannot have a second name", mod_path(other));
+    if (!other->shared && m->b->shares++ == MOST_SHARED) fail(m, "no more than %d modules can have several names", MOST_SHARED);
+    other->shared = true;
     builder_edge(m, name, other);
 }
 static const model_class *row_of(const family *f, const char *cls) {

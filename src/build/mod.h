@@ -34,7 +34,8 @@ typedef struct builder {
     int dtype;              /* torch's default dtype here and now */
     uint64_t modules;       /* repeated layers counted as often as they occur */
     node *root;
-    bool tied, shares;      /* some slot holds another's tensor; some module has two names */
+    bool tied;              /* some slot holds another's tensor */
+    int shares;             /* modules with several names */
     model_entry *models, *last_model; /* in the order of their post_init */
     model_entry *begun, *last_begun;  /* the same models in walk order */
     struct { double d; const char *text; } shown[SHOWN]; /* floats printed before */

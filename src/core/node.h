@@ -50,6 +50,8 @@ typedef struct edge {
     step made_at;
 } edge;
 
+enum { MOST_SHARED = 64 }; /* modules with several names in one model */
+
 typedef struct tare_mod {
     const char *cls, *extra;        /* extra_repr, NULL when empty */
     edge *children, *last_child;
@@ -68,6 +70,7 @@ typedef struct tare_mod {
     struct builder *b;
     struct tare_mod *parent;
     const char *name;
+    size_t path_n;                  /* of its path */
     struct layer *layer;            /* the list item it lies in */
     struct list_state *list;        /* of a list under construction */
     int outer_dtype;                /* the default dtype to go back to */

@@ -3,50 +3,53 @@
 #include <string.h>
 
 static bool embeds(const node *m) { return m->kind == KIND_EMBEDDING; }
-static void count_params(const node *m, uint64_t times, tare_counts *out) {
+/* A tensor or module that was built `once` times is met `times` times on the walk: a shared module is built at the first of
+ * its paths alone. */
+static void count_params(const node *m, uint64_t times, uint64_t once, tare_counts *out) {
     for (const tensor_node *slot = m->params; slot; slot = slot->next) {
         const tensor_node *t = tensor_held(slot);
-        uint64_t n = (uint64_t)t->elements * times;
+        uint64_t n = (uint64_t)t->elements * once;
         out->tensors += times;
-        out->with_ties += n;
+        out->with_ties += (uint64_t)t->elements * times;
         if (t->owner && t->first != slot) continue; /* counted where it is first */
         out->total += n;
-        out->active += m->experts ? (uint64_t)(t->elements / m->experts * m->chosen) * times : n;
+        out->active += m->experts ? (uint64_t)(t->elements / m->experts * m->chosen) * once : n;
         if (!t->frozen) out->trainable += n;
         if (embeds(m)) out->embedding += n;
         out->bytes[t->dtype] += n * tare_dtype_bytes((tare_dtype)t->dtype);
     }
 }
-static void count_buffers(const node *m, uint64_t times, tare_counts *out) {
+static void count_buffers(const node *m, uint64_t times, uint64_t once, tare_counts *out) {
     for (const tensor_node *slot = m->buffers; slot; slot = slot->next) {
         const tensor_node *t = tensor_held(slot);
-        uint64_t n = (uint64_t)t->elements * times, bytes = n * tare_dtype_bytes((tare_dtype)t->dtype);
+        uint64_t n = (uint64_t)t->elements * once, bytes = n * tare_dtype_bytes((tare_dtype)t->dtype);
         out->tensors += times;
         out->buffers += n;
         if (slot->persistent) out->persistent_bytes += bytes;
         else out->transient_bytes += bytes;
     }
 }
-/* `path` tells whether a shared module is met for the first time: it is counted there only. */
-typedef struct seen { const node *shared[64]; int n; } seen;
+typedef struct seen { const node *shared[MOST_SHARED]; int n; } seen;
 static bool seen_before(seen *s, const node *m) {
-    if (!m->shared) return false;
     for (int i = 0; i < s->n; i++)
         if (s->shared[i] == m) return true;
-    if (s->n < 64) s->shared[s->n++] = m;
+    if (s->n < MOST_SHARED) s->shared[s->n++] = m; /* the builder makes no more */
     return false;
 }
-static void count_node(const node *m, uint64_t times, tare_counts *out, seen *s) {
+static void count_node(const node *m, uint64_t times, uint64_t once, tare_counts *out, seen *s) {
+    if (m->shared && once) once = seen_before(s, m) ? 0 : 1;
     out->modules += times;
-    if (seen_before(s, m)) return;
-    count_params(m, times, out);
-    count_buffers(m, times, out);
-    for (const edge *e = m->children; e; e = e->next) count_node(e->to, times * (e->name ? 1 : (uint64_t)e->count), out, s);
+    count_params(m, times, once, out);
+    count_buffers(m, times, once, out);
+    for (const edge *e = m->children; e; e = e->next) {
+        uint64_t n = e->name ? 1 : (uint64_t)e->count;
+        count_node(e->to, times * n, once * n, out, s);
+    }
 }
 void tree_count(const node *root, tare_counts *out) {
     seen s = {.n = 0};
     memset(out, 0, sizeof *out);
-    count_node(root, 1, out, &s);
+    count_node(root, 1, 1, out, &s);
 }
 uint64_t tree_params(const node *root, bool trainable_only) {
     tare_counts c;

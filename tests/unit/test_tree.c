@@ -11,12 +11,16 @@
 static void ProbeLayer(mod *m, const cfg *c) {
     if (layer_in(m, c, "wide_layers")) linear(m, "proj", 2, 8, false);
     else linear(m, "proj", 2, 4, false);
+    if (flag(c, "two_names")) share(m, "again", linear_as(m, "once", "Linear", 2, 2, false));
     weight_norm(conv1d(m, "conv", 2, 2, .kernel = SIZE1(1), .no_bias = true), 2);
 }
 static void ProbeModel(mod *m, const cfg *c) {
     list(m, "layers", count(c, "num_hidden_layers"), ProbeLayer, c);
     mod *norm = child(m, "norm", "ProbeNorm");
     param(norm, "weight", ONES, 2);
+    param(norm, "bias", ZEROS, 2);
+    buffer(norm, "steps", ZEROS, TARE_I64, true, 3);
+    linear(norm, "inner", 2, 2, true);
     done(norm);
     share(m, "again", norm);
 }
@@ -32,7 +36,7 @@ static const family probe = {
 static const char probe_json[] =
     "{\"configs\": {\"ProbeConfig\": {\"model_type\": \"probe\", \"fields\": [[\"architectures\", \"any\", null], [\"dtype\", \"any\", null],"
     "[\"id2label\", \"any\", null], [\"label2id\", \"any\", null], [\"tie_word_embeddings\", \"bool\", true], [\"num_hidden_layers\", \"int\", 4],"
-    "[\"wide_layers\", \"list\", []]]}}, \"types\": {\"probe\": \"ProbeConfig\"}, \"auto\": {\"AutoModel\": {\"probe\": \"ProbeModel\"}}}";
+    "[\"wide_layers\", \"list\", []], [\"two_names\", \"bool\", false]]}}, \"types\": {\"probe\": \"ProbeConfig\"}, \"auto\": {\"AutoModel\": {\"probe\": \"ProbeModel\"}}}";
 
 static tare_model *open_probe(const char *json) {
     tare_error err = {0};
@@ -54,7 +58,7 @@ static void one_layer_is_tied_alone(void **state) {
     assert_string_equal(owner_of(m, "layers.2.proj.weight"), "layers.0.proj.weight");
     assert_null(owner_of(m, "layers.3.proj.weight"));
     assert_null(owner_of(m, "layers.2.conv.parametrizations.weight.original1"));
-    assert_int_equal(tare_model_params(m), 3 * 8 + 4 * (1 + 4) + 2);
+    assert_int_equal(tare_model_params(m), 3 * 8 + 4 * (1 + 4) + 10);
     tare_model_free(m);
 }
 static void a_module_has_two_names(void **state) {
@@ -62,7 +66,29 @@ static void a_module_has_two_names(void **state) {
     tare_model *m = open_probe("{\"model_type\": \"probe\", \"num_hidden_layers\": 3}");
     assert_null(owner_of(m, "norm.weight"));
     assert_string_equal(owner_of(m, "again.weight"), "norm.weight");
+    assert_string_equal(owner_of(m, "again.inner.bias"), "norm.inner.bias");
     tare_model_free(m);
+}
+/* The walk shows it twice, the sums hold it once. */
+static void a_shared_module_is_counted_once(void **state) {
+    (void)state;
+    tare_model *m = open_probe("{\"model_type\": \"probe\", \"num_hidden_layers\": 0, \"tie_word_embeddings\": false}");
+    assert_int_equal(tare_tensor_count(m), 2 * 5);
+    tare_counts c = m->counts;
+    assert_int_equal(c.tensors, 2 * 5);
+    assert_int_equal(c.modules, 2 + 2 * 2);
+    assert_int_equal(c.total, 10);
+    assert_int_equal(c.with_ties, 2 * 10);
+    assert_int_equal(c.buffers, 3);
+    tare_model_free(m);
+}
+static void a_repeated_module_has_one_name(void **state) {
+    (void)state;
+    static const char json[] = "{\"model_type\": \"probe\", \"two_names\": true}";
+    tare_error err = {0};
+    assert_null(tare_model_parse(json, sizeof json - 1, NULL, &err));
+    assert_string_equal(err.code, "bad_value");
+    assert_string_equal(err.message, "layers.0 (ProbeLayer): layers.0.once, which lies in a repeated layer, cannot have a second name");
 }
 static void untied_layers_stay_one_run(void **state) {
     (void)state;
@@ -71,7 +97,7 @@ static void untied_layers_stay_one_run(void **state) {
     assert_null(run->name);
     assert_int_equal(run->count, 100000);
     assert_null(run->next);
-    assert_int_equal(tare_model_params(m), 100000 * 13 + 2);
+    assert_int_equal(tare_model_params(m), 100000 * 13 + 10);
     tare_model_free(m);
 }
 static void alternating_layers_share_bodies(void **state) {
@@ -130,6 +156,7 @@ static int known_family(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_layer_is_tied_alone),     cmocka_unit_test(a_module_has_two_names),
+        cmocka_unit_test(a_shared_module_is_counted_once), cmocka_unit_test(a_repeated_module_has_one_name),
         cmocka_unit_test(untied_layers_stay_one_run),  cmocka_unit_test(alternating_layers_share_bodies),
         cmocka_unit_test(a_copied_layer_keeps_its_steps),
     };
