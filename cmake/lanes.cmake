@@ -1,0 +1,16 @@
+# src/init/lanes.c is compiled once for any machine, and on x86-64 again for AVX2 and for AVX-512; a program picks one when it
+# runs. No option here may change a bit of a result: no -ffast-math, and products are fused only where the source says fmaf().
+set_source_files_properties(src/init/lanes.c PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math;-ffp-contract=off")
+set(lanes_objects)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+    set_source_files_properties(src/init/lanes_pick.c PROPERTIES COMPILE_DEFINITIONS LANES_OF_X86)
+    set(options_avx2 -mavx2 -mfma -mprefer-vector-width=256)
+    set(options_avx512 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512)
+    foreach(set avx2 avx512)
+        add_library(tare_lanes_${set} OBJECT src/init/lanes.c)
+        set_target_properties(tare_lanes_${set} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+        target_compile_options(tare_lanes_${set} PRIVATE ${options_${set}})
+        target_link_libraries(tare_lanes_${set} PRIVATE tare_flags)
+        list(APPEND lanes_objects $<TARGET_OBJECTS:tare_lanes_${set}>)
+    endforeach()
+endif()

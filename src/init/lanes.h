@@ -1,0 +1,33 @@
+/* The inner loops of drawing, compiled once for each width of vectors (cmake/lanes.cmake). All sets give the same bits:
+ * they use IEEE operations in one fixed order, and fused products only where fmaf() is written. */
+#ifndef TARE_INIT_LANES_H
+#define TARE_INIT_LANES_H
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MT_WORDS = 624 };
+
+typedef struct lanes {
+    const char *name;
+    void (*twist)(uint32_t x[MT_WORDS]);      /* the next 624 words of MT19937's recurrence, in place */
+    void (*grow)(uint32_t *x, size_t n);      /* x[624 .. 624+n) from the 624 words at x */
+    void (*temper)(uint32_t *to, const uint32_t *x, size_t n);
+    /* Philox4x32 of counters first, first+1, ..., `high` in the counter's upper half: 4 words each, n counters */
+    void (*philox)(uint32_t *to, uint64_t key, uint64_t first, uint64_t high, size_t n);
+    /* From random words: from + range * u, u the low 24 bits; `to`, which rounding can reach, becomes `from`. */
+    void (*uniform)(float *out, const uint32_t *words, size_t n, float from, float range, float to);
+    /* Blocks of 16 words: 8 pairs by Box and Muller, first the cosines, then the sines. n is a multiple of 16. */
+    void (*normal)(float *out, const uint32_t *words, size_t n, float mean, float std);
+    void (*bf16)(uint16_t *out, const float *in, size_t n); /* round to nearest even; NaN stays NaN */
+    void (*f16)(uint16_t *out, const float *in, size_t n);
+    void (*of_bf16)(float *out, const uint16_t *in, size_t n);
+    void (*of_f16)(float *out, const uint16_t *in, size_t n);
+    size_t (*outside)(const float *x, size_t n, float lo, float hi); /* how many are below lo or above hi */
+    void (*replace)(uint16_t *x, size_t n, uint16_t from, uint16_t to); /* `from` becomes `to`, both signs of zero are one */
+} lanes;
+
+/* The widest set that this machine runs. */
+const lanes *lanes_best(void);
+/* "scalar", "avx2", "avx512"; NULL when this machine or this build has no such set. */
+const lanes *lanes_named(const char *name);
+#endif

@@ -1,0 +1,98 @@
+/* Words to floats to the dtype, in pieces that stay in the first cache. */
+#include "values.h"
+#include <string.h>
+
+enum { PIECE = 2048 };
+
+static void make_floats(const lanes *l, const draw *d, const uint32_t *words, size_t n, float *out) {
+    float a = (float)d->a, b = (float)d->b;
+    if (d->kind == DRAW_NORMAL) l->normal(out, words, n, a, b);
+    else l->uniform(out, words, n, a, b - a, b);
+}
+
+static void round_16(const lanes *l, tare_dtype dtype, const float *in, size_t n, uint16_t *out) {
+    if (dtype == TARE_F16) l->f16(out, in, n);
+    else l->bf16(out, in, n);
+}
+
+/* The upper end of a range is not part of it, also where rounding to 16 bits reaches it. */
+static void make_16(const lanes *l, const draw *d, const float *in, size_t n, uint16_t *out) {
+    round_16(l, d->dtype, in, n, out);
+    if (d->kind == DRAW_NORMAL) return;
+    const float ends[2] = {(float)d->a, (float)d->b};
+    uint16_t rounded[2];
+    round_16(l, d->dtype, ends, 2, rounded);
+    l->replace(out, n, rounded[1], rounded[0]);
+}
+
+static void widen(const float *in, size_t n, double *out) {
+    for (size_t i = 0; i < n; i++) out[i] = (double)in[i];
+}
+
+void values_make(const lanes *l, const draw *d, bool temper, const uint32_t *words, size_t n, void *to) {
+    uint32_t tempered[PIECE];
+    float values[PIECE];
+    size_t size = tare_dtype_bytes(d->dtype);
+    for (size_t at = 0; at < n; at += PIECE) {
+        size_t k = n - at < PIECE ? n - at : PIECE;
+        void *out = (char *)to + at * size;
+        if (temper) l->temper(tempered, words + at, k);
+        make_floats(l, d, temper ? tempered : words + at, k, d->dtype == TARE_F32 ? out : values);
+        if (d->dtype == TARE_F64) widen(values, k, out);
+        else if (d->dtype != TARE_F32) make_16(l, d, values, k, out);
+    }
+}
+
+void values_cast(const lanes *l, tare_dtype dtype, const double *in, size_t n, void *to) {
+    size_t size = tare_dtype_bytes(dtype);
+    for (size_t i = 0; i < n; i++) {
+        float f = (float)in[i];
+        uint16_t h;
+        round_16(l, dtype, &f, 1, &h);
+        const void *from = dtype == TARE_F64 ? (const void *)&in[i] : dtype == TARE_F32 ? (const void *)&f : &h;
+        memcpy((char *)to + i * size, from, size);
+    }
+}
+
+double values_get(const lanes *l, tare_dtype dtype, const void *x, size_t i) {
+    float f;
+    if (dtype == TARE_F64) return ((const double *)x)[i];
+    if (dtype == TARE_F32) return (double)((const float *)x)[i];
+    if (dtype == TARE_F16) l->of_f16(&f, (const uint16_t *)x + i, 1);
+    else l->of_bf16(&f, (const uint16_t *)x + i, 1);
+    return (double)f;
+}
+
+double values_round(const lanes *l, tare_dtype dtype, double value) {
+    union { double d; float f; uint16_t h; } one;
+    values_cast(l, dtype, &value, 1, &one);
+    return values_get(l, dtype, &one, 0);
+}
+
+static size_t doubles_outside(const double *x, size_t n, double lo, double hi) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += x[i] < lo || x[i] > hi;
+    return count;
+}
+
+size_t values_outside(const lanes *l, tare_dtype dtype, const void *x, size_t n, double lo, double hi) {
+    float values[PIECE];
+    size_t count = 0;
+    if (dtype == TARE_F64) return doubles_outside(x, n, lo, hi);
+    if (dtype == TARE_F32) return l->outside(x, n, (float)lo, (float)hi);
+    for (size_t at = 0; at < n; at += PIECE) {
+        size_t k = n - at < PIECE ? n - at : PIECE;
+        if (dtype == TARE_F16) l->of_f16(values, (const uint16_t *)x + at, k);
+        else l->of_bf16(values, (const uint16_t *)x + at, k);
+        count += l->outside(values, k, (float)lo, (float)hi);
+    }
+    return count;
+}
+
+void values_patch(const lanes *l, tare_dtype dtype, void *x, const void *fresh, size_t n, double lo, double hi) {
+    size_t size = tare_dtype_bytes(dtype);
+    for (size_t i = 0; i < n; i++) {
+        double v = values_get(l, dtype, x, i);
+        if (v < lo || v > hi) memcpy((char *)x + i * size, (const char *)fresh + i * size, size);
+    }
+}

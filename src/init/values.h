@@ -1,0 +1,18 @@
+/* Random words become elements of a tensor, the same way whichever generator they are from. */
+#ifndef TARE_INIT_VALUES_H
+#define TARE_INIT_VALUES_H
+#include "draw.h"
+
+/* One word, one element; normals are made of 16 at a time, so that n is a multiple of 16. `temper`: the words are MT19937's,
+ * straight from the recurrence. `to` may be where the words are. F64 takes the float's value, and is not made in place. */
+void values_make(const lanes *l, const draw *d, bool temper, const uint32_t *words, size_t n, void *to);
+/* To the dtype by way of float, as torch casts, or as they are. */
+void values_cast(const lanes *l, tare_dtype dtype, const double *in, size_t n, void *to);
+/* What a double is in the dtype. */
+double values_round(const lanes *l, tare_dtype dtype, double value);
+double values_get(const lanes *l, tare_dtype dtype, const void *x, size_t i);
+/* How many of x are below lo or above hi, which are values of the dtype. */
+size_t values_outside(const lanes *l, tare_dtype dtype, const void *x, size_t n, double lo, double hi);
+/* Those of x that are outside become those of `fresh`. */
+void values_patch(const lanes *l, tare_dtype dtype, void *x, const void *fresh, size_t n, double lo, double hi);
+#endif
