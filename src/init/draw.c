@@ -83,7 +83,7 @@ static void make_doubles(const lanes *l, const draw *d, const uint32_t *raw, siz
 
 /* Normals: n is a multiple of 16. */
 void draw_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, char *to) {
-    if (d->dtype != TARE_F64) values_make(l, d, true, raw, n, to);
+    if (d->dtype != TARE_F64) values_make(l, d, raw, n, to);
     else for (size_t i = 0; i < n; i += BLOCK) make_doubles(l, d, raw + 2 * i, n - i < BLOCK ? n - i : BLOCK, to + i * sizeof(double));
 }
 

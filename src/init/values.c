@@ -1,10 +1,11 @@
 /* Words to floats to the dtype, in pieces that stay in the first cache. */
 #include "values.h"
+#include <math.h>
 #include <string.h>
 
 enum { PIECE = 2048 };
 
-static void make_floats(const lanes *l, const draw *d, const uint32_t *words, size_t n, float *out) {
+void values_floats(const lanes *l, const draw *d, const uint32_t *words, size_t n, float *out) {
     float a = (float)d->a, b = (float)d->b;
     if (d->kind == DRAW_NORMAL) l->normal(out, words, n, a, b);
     else l->uniform(out, words, n, a, b - a, b);
@@ -25,22 +26,24 @@ static void make_16(const lanes *l, const draw *d, const float *in, size_t n, ui
     l->replace(out, n, rounded[1], rounded[0]);
 }
 
-static void widen(const float *in, size_t n, double *out) {
-    for (size_t i = 0; i < n; i++) out[i] = (double)in[i];
-}
-
-void values_make(const lanes *l, const draw *d, bool temper, const uint32_t *words, size_t n, void *to) {
-    uint32_t tempered[PIECE];
+void values_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, void *to) {
+    uint32_t words[PIECE];
     float values[PIECE];
     size_t size = tare_dtype_bytes(d->dtype);
     for (size_t at = 0; at < n; at += PIECE) {
         size_t k = n - at < PIECE ? n - at : PIECE;
         void *out = (char *)to + at * size;
-        if (temper) l->temper(tempered, words + at, k);
-        make_floats(l, d, temper ? tempered : words + at, k, d->dtype == TARE_F32 ? out : values);
-        if (d->dtype == TARE_F64) widen(values, k, out);
-        else if (d->dtype != TARE_F32) make_16(l, d, values, k, out);
+        l->temper(words, raw + at, k);
+        values_floats(l, d, words, k, d->dtype == TARE_F32 ? out : values);
+        if (d->dtype != TARE_F32) make_16(l, d, values, k, out);
     }
+}
+
+void values_store(const lanes *l, tare_dtype dtype, const float *in, size_t n, void *to) {
+    double *wide = to;
+    if (dtype == TARE_F32) memcpy(to, in, n * sizeof *in);
+    else if (dtype != TARE_F64) round_16(l, dtype, in, n, to);
+    else for (size_t i = 0; i < n; i++) wide[i] = (double)in[i];
 }
 
 void values_cast(const lanes *l, tare_dtype dtype, const double *in, size_t n, void *to) {
@@ -96,3 +99,7 @@ void values_patch(const lanes *l, tare_dtype dtype, void *x, const void *fresh, 
         if (v < lo || v > hi) memcpy((char *)x + i * size, (const char *)fresh + i * size, size);
     }
 }
+
+static double below(const draw *d, double x) { return (1 + erf((x - d->a) / d->b / sqrt(2))) / 2; }
+
+double values_inside(const draw *d, double lo, double hi) { return below(d, hi) - below(d, lo); }

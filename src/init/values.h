@@ -3,9 +3,12 @@
 #define TARE_INIT_VALUES_H
 #include "draw.h"
 
-/* One word, one element; normals are made of 16 at a time, so that n is a multiple of 16. `temper`: the words are MT19937's,
- * straight from the recurrence. `to` may be where the words are. F64 takes the float's value, and is not made in place. */
-void values_make(const lanes *l, const draw *d, bool temper, const uint32_t *words, size_t n, void *to);
+/* MT19937's words, straight from the recurrence: one word, one element, F32, BF16 or F16. Normals are made of 16 at a time, so
+ * that n is a multiple of 16. `to` may be where the words are. */
+void values_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, void *to);
+/* The floats of a draw, whatever its dtype, from words that are ready. */
+void values_floats(const lanes *l, const draw *d, const uint32_t *words, size_t n, float *out);
+void values_store(const lanes *l, tare_dtype dtype, const float *in, size_t n, void *to);
 /* To the dtype by way of float, as torch casts, or as they are. */
 void values_cast(const lanes *l, tare_dtype dtype, const double *in, size_t n, void *to);
 /* What a double is in the dtype. */
@@ -15,4 +18,6 @@ double values_get(const lanes *l, tare_dtype dtype, const void *x, size_t i);
 size_t values_outside(const lanes *l, tare_dtype dtype, const void *x, size_t n, double lo, double hi);
 /* Those of x that are outside become those of `fresh`. */
 void values_patch(const lanes *l, tare_dtype dtype, void *x, const void *fresh, size_t n, double lo, double hi);
+/* How likely a normal of d is between lo and hi. */
+double values_inside(const draw *d, double lo, double hi);
 #endif

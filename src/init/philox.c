@@ -1,0 +1,123 @@
+/* Random tensors without an order, by counters. */
+#include "philox.h"
+#include "crew.h"
+#include "values.h"
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { BLOCK = 16, RUN = 64, PIECE = 2048, SHARE = 32 << 10 };
+
+static uint64_t mix(uint64_t x) {
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+uint64_t philox_key(uint64_t seed, const char *name) {
+    uint64_t h = 0xcbf29ce484222325u;
+    for (const char *s = name; *s; s++) h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+    return mix(h ^ mix(seed));
+}
+
+typedef struct job {
+    const lanes *l;
+    const draw *d;
+    uint64_t key, first, n;
+    char *dst;
+    bool cut, weighed; /* of a truncated normal: how it is cut off */
+    float lo, hi;
+    double peak;
+    _Atomic uint64_t next;
+} job;
+
+/* Elements [at, at + n) of one attempt; both are multiples of 16. */
+static void attempt(const job *j, const draw *d, uint64_t number, uint64_t at, size_t n, float *out) {
+    uint32_t words[PIECE];
+    j->l->philox(words, j->key, at / 4, number, n / 4);
+    values_floats(j->l, d, words, n, out);
+}
+
+/* ---- cut off --------------------------------------------------------------------------------------------------------- */
+
+static void redraw(const job *j, uint64_t at, size_t n, float *x) {
+    float fresh[RUN];
+    for (uint64_t number = 1; j->l->outside(x, n, j->lo, j->hi); number++) {
+        attempt(j, j->d, number, at, n, fresh);
+        for (size_t i = 0; i < n; i++)
+            if (x[i] < j->lo || x[i] > j->hi) x[i] = fresh[i];
+    }
+}
+
+static bool accepted(const job *j, float x, float chance) {
+    double off = ((double)x - j->d->a) / j->d->b;
+    return !(log((double)chance) > -0.5 * (off * off) - j->peak);
+}
+
+/* Even attempts propose, the odd one after each decides. */
+static void weigh(const job *j, uint64_t at, size_t n, float *x) {
+    draw propose = {DRAW_UNIFORM, TARE_F32, n, (double)j->lo, (double)j->hi}, decide = {DRAW_UNIFORM, TARE_F32, n, 0, 1};
+    float candidate[RUN], chance[RUN];
+    bool done[RUN] = {false};
+    size_t left = n;
+    for (uint64_t number = 0; left; number += 2) {
+        attempt(j, &propose, number, at, n, candidate);
+        attempt(j, &decide, number + 1, at, n, chance);
+        for (size_t i = 0; i < n; i++) {
+            if (done[i] || !accepted(j, candidate[i], chance[i])) continue;
+            x[i] = candidate[i], done[i] = true;
+            left--;
+        }
+    }
+}
+
+static void make(const job *j, uint64_t at, size_t n, float *out) {
+    if (!j->weighed) attempt(j, j->d, 0, at, n, out);
+    if (!j->cut || (!j->weighed && !j->l->outside(out, n, j->lo, j->hi))) return;
+    for (size_t i = 0; i < n; i += RUN) (j->weighed ? weigh : redraw)(j, at + i, n - i < RUN ? n - i : RUN, out + i);
+}
+
+/* ---- slices ---------------------------------------------------------------------------------------------------------- */
+
+/* Elements [from, to) of the tensor, by way of whole blocks. */
+static void slice(const job *j, uint64_t from, uint64_t to) {
+    float values[PIECE];
+    size_t size = tare_dtype_bytes(j->d->dtype);
+    while (from < to) {
+        uint64_t at = from / BLOCK * BLOCK;
+        size_t skipped = (size_t)(from - at), n = (size_t)(to - at < PIECE ? to - at : PIECE), blocks = (n + BLOCK - 1) / BLOCK;
+        char *out = j->dst + (from - j->first) * size;
+        bool direct = j->d->dtype == TARE_F32 && !skipped && n % BLOCK == 0;
+        make(j, at, blocks * BLOCK, direct ? (float *)(void *)out : values);
+        if (!direct) values_store(j->l, j->d->dtype, values + skipped, n - skipped, out);
+        from = at + n;
+    }
+}
+
+static void *work(void *arg) {
+    job *j = arg;
+    for (uint64_t at; (at = atomic_fetch_add(&j->next, SHARE)) < j->n;)
+        slice(j, j->first + at, j->first + (j->n - at < SHARE ? j->n : at + SHARE));
+    return NULL;
+}
+
+static void run(job *j, int threads) {
+    uint64_t useful = j->n >> 19;
+    crew_run(useful < 1 ? 1 : useful < (uint64_t)threads ? (int)useful : threads, work, j);
+}
+
+void philox_fill(uint64_t seed, const char *name, const draw *d, uint64_t first, uint64_t n, int threads, void *dst) {
+    job j = {.l = lanes_best(), .d = d, .key = philox_key(seed, name), .first = first, .n = n, .dst = dst};
+    run(&j, threads);
+}
+
+bool philox_trunc(uint64_t seed, const char *name, const draw *d, double lo, double hi, uint64_t first, uint64_t n, int threads, void *dst) {
+    job j = {.l = lanes_best(), .d = d, .key = philox_key(seed, name), .first = first, .n = n, .dst = dst, .cut = true};
+    if (!(d->b > 0) || !(lo <= hi)) return false;
+    double mode = d->a < lo ? lo : d->a > hi ? hi : d->a, off = (mode - d->a) / d->b;
+    j.lo = (float)lo, j.hi = (float)hi;
+    j.weighed = !(values_inside(d, lo, hi) > 0.3);
+    j.peak = -0.5 * (off * off);
+    run(&j, threads);
+    return true;
+}
