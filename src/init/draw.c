@@ -36,7 +36,7 @@ static double small_normal(rng *g) {
 
 static void small_fill(rng *g, const draw *d, void *dst) {
     double values[BLOCK];
-    for (size_t i = 0; i < d->n; i++) values[i] = small_normal(g) * d->b + d->a;
+    for (size_t i = 0; i < d->n; i++) values[i] = fma(small_normal(g), d->b, d->a);
     values_cast(g->lanes, d->dtype, values, (size_t)d->n, dst);
 }
 

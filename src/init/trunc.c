@@ -74,16 +74,15 @@ typedef struct weighing {
     _Atomic bool more;
 } weighing;
 
-/* The logarithm of the density, as far as it matters; rounded to the dtype after each step, as tensors are. */
+/* The logarithm of the density, as far as it matters; rounded to the dtype after each step, as tensors are. What is subtracted
+ * is of the dtype too, the divisor a float. */
 static double weight(const weighing *w, double x) {
     tare_dtype t = w->d->dtype;
-    bool whole = t == TARE_F64;
-    double mean = whole ? w->d->a : (double)(float)w->d->a, std = whole ? w->d->b : (double)(float)w->d->b;
-    double peak = whole ? w->peak : (double)(float)w->peak;
-    x = values_round(w->l, t, x - mean);
+    double std = t == TARE_F64 ? w->d->b : (double)(float)w->d->b;
+    x = values_round(w->l, t, x - values_round(w->l, t, w->d->a));
     x = values_round(w->l, t, x / std);
     x = values_round(w->l, t, x * x);
-    return values_round(w->l, t, values_round(w->l, t, x * -0.5) - peak);
+    return values_round(w->l, t, values_round(w->l, t, x * -0.5) - values_round(w->l, t, w->peak));
 }
 
 static bool take_candidates(void *to, uint64_t first, uint64_t n, const void *bytes) {
