@@ -21,6 +21,12 @@ const option options[OPT_COUNT] = {
     [OPT_QUANTIZED] = {"--quantized", NULL, "comes with a later release"},
     [OPT_THREADS] = {"--threads", "N", "how many lines to work on at once (default: one per core)"},
     [OPT_IDS] = {"--ids", NULL, "the ids whose configs are built in"},
+    [OPT_SEED] = {"--seed", "N", "as torch.manual_seed takes it (default: 0)"},
+    [OPT_OUTPUT] = {"--output", "DIR", "the folder to write, or -o DIR; one that exists is refused"},
+    [OPT_RNG] = {"--rng", "WHICH", "torch (default): the reference's stream; philox: by seed, tensor and element"},
+    [OPT_DIGEST] = {"--digest", NULL, "print PATH, DTYPE, SHAPE, SHA256[:16] of every tensor instead, then the next float"},
+    [OPT_MAX_SHARD] = {"--max-shard-size", "SIZE", "no file larger than this, where tensors allow (default: 50GB)"},
+    [OPT_FORCE] = {"--force", NULL, "exchange a checkpoint folder that exists, whole"},
     [OPT_JSON] = {"--json", NULL, "JSON on standard output, errors as JSON on standard error"},
     [OPT_HELP] = {"--help", NULL, "this text"},
 };
@@ -60,6 +66,7 @@ static const char *option_name(size_t i) { return options[i].name; }
 static int option_find(const char *word, size_t n) {
     for (int i = 0; i < OPT_COUNT; i++)
         if (strlen(options[i].name) == n && memcmp(options[i].name, word, n) == 0) return i;
+    if (n == 2 && word[1] == 'o') return OPT_OUTPUT;
     return n == 2 && word[1] == 'h' ? OPT_HELP : -1;
 }
 

@@ -40,7 +40,7 @@ size_t screen_width(void);                             /* of the terminal; 100 w
 
 typedef enum option_id {
     OPT_CLASS, OPT_AUTO, OPT_SET, OPT_DTYPE, OPT_ATTN, OPT_HOST, OPT_PARAMS, OPT_BUFFERS, OPT_FOLD, OPT_LAYOUT, OPT_WHY, OPT_BATCH,
-    OPT_FACTS, OPT_NO_DIGEST, OPT_QUANTIZED, OPT_THREADS, OPT_IDS, OPT_JSON, OPT_HELP, OPT_COUNT
+    OPT_FACTS, OPT_NO_DIGEST, OPT_QUANTIZED, OPT_THREADS, OPT_IDS, OPT_SEED, OPT_OUTPUT, OPT_RNG, OPT_DIGEST, OPT_MAX_SHARD, OPT_FORCE, OPT_JSON, OPT_HELP, OPT_COUNT
 } option_id;
 #define BIT(id) (1u << (id))
 #define MODEL_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_ATTN) | BIT(OPT_HOST))
@@ -71,7 +71,8 @@ typedef struct command { /* one per subcommand, in its file */
     int min_words, max_words;
     int (*run)(const args *a);
 } command;
-extern const command command_show, command_tree, command_facts, command_config, command_count, command_attn, command_models, command_scan;
+extern const command command_show, command_tree, command_facts, command_config, command_count, command_attn, command_models, command_scan,
+    command_init;
 extern const command *const commands[]; /* NULL-ended */
 const command *command_find(const char *name);
 
@@ -98,6 +99,7 @@ void out_error(out *o, const tare_error *err); /* {"code":...,"path":...,"messag
 tare_open_options options_of(const args *a);
 /* From words[0], "-" included; says what is wrong and returns NULL, *status set; a model's note is printed. */
 tare_model *open_model(const args *a, int *status);
+tare_model *open_plain_model(const args *a, bool plain, int *status); /* plain: as Model(config) builds it */
 tare_config *open_config(const args *a, int *status);
 /* Where the config came from, in words: "config.json", "standard input", "built in", "defaults". */
 const char *source_of(const char *model);

@@ -207,8 +207,7 @@ static int cores(void) {
     return n > 0 ? (int)n : 1;
 }
 
-/* From --threads; 0 when it is wrong, which was said. */
-static int thread_count(const char *text) {
+int thread_count(const char *text) {
     char *end;
     if (!text) return cores() < MAX_THREADS ? cores() : MAX_THREADS;
     long n = strtol(text, &end, 10);

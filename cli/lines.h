@@ -15,14 +15,18 @@ typedef bool (*line_answer)(const void *to, const line *in, out *o);
 /* file NULL or "-": standard input; threads NULL: one per core. Exit status: 0, 1 if any line failed, or an error that was said. */
 int lines_run(const char *file, const char *threads, line_answer answer, const void *to);
 
-/* The members of a request {"id": any, "class": text, "config": {...}}, as spans of the line. */
+/* From --threads, NULL for one per core; 0 when it is wrong, which was said. */
+int thread_count(const char *text);
+
+/* The members of a request {"id": any, "class": text, "config": {...}, "seed": number, "dtype": text}, as spans of the line. */
 typedef struct span {
     const char *text; /* NULL: absent */
     size_t n;
 } span;
 typedef struct request {
-    span id, config;
-    char class_name[128]; /* "": absent */
+    span id, config, seed;
+    char class_name[128], dtype[32]; /* "": absent */
+    bool no_dtype;                   /* "dtype" is there and no name */
 } request;
 bool request_read(request *r, const line *in, tare_error *err);
 /* {"id":... without the closing brace */

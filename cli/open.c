@@ -37,9 +37,12 @@ static bool read_input(out *text, tare_error *err) {
     }
 }
 
-tare_model *open_model(const args *a, int *status) {
+tare_model *open_model(const args *a, int *status) { return open_plain_model(a, false, status); }
+
+tare_model *open_plain_model(const args *a, bool plain, int *status) {
     tare_error err = {0};
     tare_open_options o = options_of(a);
+    o.plain = plain;
     tare_model *m = NULL;
     if (strcmp(a->words[0], "-") == 0) {
         out text = {.fd = -1};

@@ -139,22 +139,23 @@ static bool extent(scan *s) {
     return false;
 }
 
-enum { CLASS_OK, CLASS_TYPE, CLASS_LONG };
+typedef enum name_state { NAME_OK, NAME_TYPE, NAME_LONG } name_state;
 typedef struct reading {
     scan s;
     request *r;
-    int class_state;
+    name_state class_state, dtype_state;
 } reading;
 
-static bool read_class(reading *in) {
+/* A name or null into text (size bytes with its zero). */
+static bool read_name(scan *s, char *text, size_t size, name_state *state) {
     bool cut;
-    in->r->class_name[0] = '\0';
-    in->class_state = CLASS_OK;
-    if (!blank(&in->s)) return false;
-    if (word(&in->s, "null")) return true;
-    if (*in->s.p != '"') return in->class_state = CLASS_TYPE, value(&in->s, 0);
-    if (!string(&in->s, in->r->class_name, sizeof in->r->class_name, &cut)) return false;
-    if (cut) in->class_state = CLASS_LONG;
+    text[0] = '\0';
+    *state = NAME_OK;
+    if (!blank(s)) return false;
+    if (word(s, "null")) return true;
+    if (*s->p != '"') return *state = NAME_TYPE, value(s, 0);
+    if (!string(s, text, size, &cut)) return false;
+    if (cut) *state = NAME_LONG;
     return true;
 }
 
@@ -162,13 +163,15 @@ static bool member(reading *in) {
     char key[KEY];
     bool cut;
     if (!string(&in->s, key, sizeof key, &cut) || !take(&in->s, ':') || !blank(&in->s)) return false;
-    if (strcmp(key, "class") == 0) return read_class(in);
+    if (strcmp(key, "class") == 0) return read_name(&in->s, in->r->class_name, sizeof in->r->class_name, &in->class_state);
+    if (strcmp(key, "dtype") == 0) return read_name(&in->s, in->r->dtype, sizeof in->r->dtype, &in->dtype_state);
     const char *from = in->s.p;
     bool is_config = strcmp(key, "config") == 0;
     if (!(is_config && *from == '{' ? extent(&in->s) : value(&in->s, 0))) return false;
     span at = {from, (size_t)(in->s.p - from)};
     if (is_config) in->r->config = at; /* the last of equal keys counts, as in Python */
     else if (strcmp(key, "id") == 0) in->r->id = at;
+    else if (strcmp(key, "seed") == 0) in->r->seed = at;
     return true;
 }
 
@@ -195,8 +198,9 @@ bool request_read(request *r, const line *in, tare_error *err) {
         *r = (request){.class_name = ""};
         return refuse(err, "bad_json", in, "", "not one JSON object {\"id\": ..., \"config\": {...}}");
     }
-    if (at.class_state == CLASS_TYPE) return refuse(err, "bad_type", in, "$.class", "$.class is not a text, but should be the name of a class");
-    if (at.class_state == CLASS_LONG) return refuse(err, "unknown_class", in, "$.class", "$.class is longer than the name of any class");
+    if (at.class_state == NAME_TYPE) return refuse(err, "bad_type", in, "$.class", "$.class is not a text, but should be the name of a class");
+    if (at.class_state == NAME_LONG) return refuse(err, "unknown_class", in, "$.class", "$.class is longer than the name of any class");
+    r->no_dtype = at.dtype_state != NAME_OK;
     if (!r->config.text) return refuse(err, "missing_key", in, "$.config", "$.config is missing");
     if (*r->config.text != '{') return refuse(err, "bad_type", in, "$.config", "$.config is not an object");
     return true;

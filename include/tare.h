@@ -63,6 +63,8 @@ typedef struct tare_open_options {
     const char *dtype;           /* torch's name, or bf16 fp16 fp32; NULL: the config's, else float32 */
     const char *attn;            /* attention implementation; NULL: the config's, else the reference's choice; {"part": "eager"} as JSON per part */
     const char *host;            /* "gpu=sm_90,flash_attn=2.8", "gpu=none"; NULL: this host */
+    bool plain;                  /* true: Model(config), which is float32 whatever dtype the config names (its parts keep theirs);
+                                  * false: Model._from_config(config), which follows it. For fresh weights; dtype is NULL then */
 } tare_open_options;
 
 /* MODEL is a config.json path, a folder that holds one, a built-in id ("meta-llama/Llama-2-7b-hf"), a model type
@@ -161,6 +163,55 @@ typedef struct tare_attn_row {
 } tare_attn_row;
 TARE_API size_t tare_model_attn(const tare_model *m, const tare_attn_row **rows);
 TARE_API const char *tare_model_host(const tare_model *m); /* the host that was checked, in words */
+
+/* ---- fresh weights ------------------------------------------------------------------------------------------- */
+
+typedef enum tare_rng {
+    TARE_RNG_TORCH, /* torch's CPU generator in the reference's order: what Model(config) holds after torch.manual_seed(seed), bit for bit */
+    TARE_RNG_PHILOX /* counter-based, by seed, tensor and element: the same for every thread count, slice, shard and dtype, which rounds
+                     * values drawn in float32; equal to the reference in distribution alone */
+} tare_rng;
+typedef struct tare_init_options {
+    uint64_t seed;
+    tare_rng rng;
+    int threads; /* 0: as many as there are cores */
+    bool (*progress)(void *to, uint64_t done, uint64_t all); /* bytes; one call at a time, from any thread; false cancels. NULL: none */
+    void *progress_to;
+    uint32_t *next; /* NULL, or where the bits of the float32 go that torch.rand(1) would give next */
+} tare_init_options;
+
+/* Fills every parameter and buffer. NULL on failure: TARE_BAD "no_source" where a tensor has none, TARE_IO when memory runs out or
+ * progress said no ("cancelled"). options may be NULL: seed 0. The model may be freed before its weights, but then has no items. */
+typedef struct tare_weights tare_weights;
+TARE_API tare_weights *tare_init(const tare_model *m, const tare_init_options *options, tare_error *err);
+/* The little-endian elements of a tensor of the same model (tare_tensor_at, tare_tensor_find), row by row, 64-byte aligned, yours to
+ * change; tied tensors are one. NULL when it is none. */
+TARE_API void *tare_weights_data(const tare_weights *w, const tare_item *tensor);
+TARE_API uint64_t tare_weights_bytes(const tare_weights *w); /* of all of them, each shared tensor once */
+TARE_API void tare_weights_free(tare_weights *w);
+
+/* The same one tensor at a time, in no set order, each that is no one else's once: bytes live until take returns, and no more than
+ * one tensor is held at a time. False from take cancels. */
+typedef bool (*tare_take)(void *to, const tare_item *tensor, const void *bytes, size_t n);
+TARE_API tare_status tare_init_each(const tare_model *m, const tare_init_options *options, tare_take take, void *to, tare_error *err);
+/* Elements [first, first + n) of one tensor, alone; TARE_RNG_PHILOX only, and transient memory for all of it where it is no draw. */
+TARE_API tare_status tare_init_slice(const tare_model *m, const tare_init_options *options, const tare_item *tensor, uint64_t first, uint64_t n,
+                                     void *out, tare_error *err);
+
+typedef struct tare_save_options {
+    uint64_t max_shard_bytes; /* no file holds more bytes of tensors, where tensors allow; 0: 50 GB, as save_pretrained() */
+    bool force;               /* exchange a checkpoint folder that is there, whole; else it is refused */
+    bool (*progress)(void *to, uint64_t done, uint64_t all); /* of tare_save(); as in tare_init_options */
+    void *progress_to;
+} tare_save_options;
+/* Writes a checkpoint as save_pretrained() lays it out: shards, index, config.json, generation_config.json. `dir` appears whole or
+ * not at all; a run that was killed or cancelled is gone on with by the same call. tare_init_save() makes each tensor as it writes it,
+ * in pieces, so the model may be larger than memory. TARE_IO for what the system refuses, TARE_USAGE for a `dir` that cannot be. */
+TARE_API tare_status tare_init_save(const tare_model *m, const tare_init_options *options, const char *dir, const tare_save_options *how,
+                                    tare_error *err);
+TARE_API tare_status tare_save(const tare_model *m, const tare_weights *w, const char *dir, const tare_save_options *how, tare_error *err);
+TARE_API tare_status tare_size_parse(const char *text, uint64_t *bytes); /* "200MB" as save_pretrained() reads max_shard_size; else TARE_USAGE */
+TARE_API void tare_sha256(const void *bytes, size_t n, char hex[65]);
 
 /* ---- what is known ------------------------------------------------------------------------------------------- */
 

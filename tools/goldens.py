@@ -5,9 +5,10 @@ usage: tools/goldens.py [FAMILY ...]        (default: every family with a cases.
 
 cases.json is kept by hand, one case per line: {"id", "class", "model_type", "config": {...}, "text": true}.
 For each family this writes
-  digests.jsonl    one line per case: parameters, sha256 of tree and print, facts, the effective config; or the refusal
+  digests.jsonl    one line per case: parameters, sha256 of tree and print, facts, the effective config, for small models
+                   digests of fresh weights; or the refusal
   ID.config.json, ID.tree.txt, ID.print.txt    for the cases with "text"
-Models are made on the meta device, so sizes do not matter. Needs the pinned reference; building and testing do not.
+Models are made on the meta device, small ones again with weights. Needs the pinned reference; building and testing do not.
 """
 import argparse
 import copy
@@ -31,6 +32,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING  # noqa: 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 REFERENCE = "5.23.0"
+MOST_DRAWN = 2_000_000  # parameters of a model whose weights are recorded
 TEXT_SUFFIXES = (".config.json", ".tree.txt", ".print.txt")
 
 # As safetensors spells them.
@@ -107,6 +109,27 @@ def facts_of(model):
     return facts
 
 
+def values_text(model):
+    """What is saved of a model, by path, in the order of the tree."""
+    for path, module in model.named_modules(remove_duplicate=False):
+        saved = {k: t for k, t in module._buffers.items() if k not in module._non_persistent_buffers_set}
+        for name, t in {**module._parameters, **saved}.items():
+            if t is not None:
+                raw = t.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+                yield f"{path}.{name}".removeprefix(".") + "\t" + hashlib.sha256(raw).hexdigest()[:16] + "\n"
+
+
+def drawn(make):
+    """Fresh weights under seed 0, and the float that the generator would give next; None where drawing them fails."""
+    torch.manual_seed(0)
+    try:
+        model = make()
+    except Exception:
+        return None
+    following = torch.rand(1, dtype=torch.float32).view(torch.int32).item() & 0xFFFFFFFF
+    return {"next": f"{following:08x}", "values": sha256("".join(values_text(model)))}
+
+
 # ---- one case --------------------------------------------------------------------------------------------------------
 def find_class(name, model_type):
     """Most classes are exported; a few towers are only in their modeling file."""
@@ -137,7 +160,11 @@ def record(case):
         return row | {"ok": False, "error": f"{type(e).__name__}: {e}"[:100]}, None
     tree, shown = tree_text(model), repr(model) + "\n"
     row |= {"params": model.num_parameters(), "tree": sha256(tree), "print": sha256(shown)}
-    return row | {"facts": facts_of(model), "effective": effective}, (tree, shown)
+    row |= {"facts": facts_of(model), "effective": effective}
+    if model.num_parameters() <= MOST_DRAWN:
+        row["init"] = {"float32": drawn(lambda: cls(make_config(case))),
+                       "bfloat16": drawn(lambda: cls._from_config(make_config(case), dtype=torch.bfloat16))}
+    return row, (tree, shown)
 
 
 def sha256(text):

@@ -1,7 +1,7 @@
 /* What the public handles are. */
 #ifndef TARE_API_HANDLE_H
 #define TARE_API_HANDLE_H
-#include "../build/mod.h"
+#include "../init/plan.h"
 #include <pthread.h>
 
 struct tare_config {
@@ -26,8 +26,12 @@ struct tare_model {
     const tare_item **by_path;
     const tare_attn_row *attn;
     size_t attn_count;
+    init_plan plan;
+    bool planned;
 };
 
 /* Runs `work` with memory exhaustion caught: TARE_IO and "out_of_memory" then. */
 bool guarded(arena *a, tare_error *err, bool (*work)(void *to), void *to);
+/* The order of filling, made when first asked for; NULL with an error. */
+const init_plan *plan_of(const tare_model *m, tare_error *err);
 #endif

@@ -222,12 +222,12 @@ static bool build(opening *w) {
     if (w->o.attn && !read_attn(s, c, w->o.attn)) return false;
     if (w->o.dtype) cfg_dtype(c, dtype_word(w->o.dtype));
     val dtype = cfg_get(c, "dtype");
-    int number = dtype.kind == VAL_TEXT ? dtype_number(dtype.s) : TARE_F32;
+    int number = dtype.kind == VAL_TEXT && !w->o.plain ? dtype_number(dtype.s) : TARE_F32;
     if (number != TARE_F32 && number != TARE_F16 && number != TARE_BF16 && number != TARE_F64) {
         cfg_refuse(c, "dtype", "bad_value", "a model is built in float32, float16, bfloat16 or float64");
         return false;
     }
-    cfg_dtype(c, dtype.kind == VAL_TEXT ? dtype.s : NULL);
+    if (!w->o.plain) cfg_dtype(c, dtype.kind == VAL_TEXT ? dtype.s : NULL);
     m->own.c = c;
     m->root = build_model(s, f, row, c, m->has_host ? &m->host : NULL, number);
     if (m->root) tree_count(m->root, &m->counts);

@@ -10,5 +10,5 @@ void settle_attention(mod *m);                /* what PreTrainedModel.__init__ d
 bool generation_check(const cfg *c);          /* for models that generate; false: refused */
 bool settle_ties(builder *b);                 /* tie_weights() of every model, in the order of their post_init */
 void builder_own(edge *e, mod *parent);       /* its body is not common afterwards */
-edge *builder_split(builder *b, edge *run, int64_t index); /* makes the child `index` of a run a module of its own */
+edge *builder_split(builder *b, mod *parent, edge *run, int64_t index); /* makes the child `index` of a run a module of its own */
 #endif

@@ -223,25 +223,24 @@ void builder_own(edge *e, mod *parent) {
     if (!e->to->common) return;
     e->to = copy_of(parent->b, e->to, parent);
 }
-edge *builder_split(builder *b, edge *run, int64_t index) {
+/* The rest of a run becomes an edge of its own, constructed right after. */
+static edge *cut_after(builder *b, mod *parent, edge *run, int64_t kept) {
+    edge *rest = arena_new(b->s->a, edge);
+    *rest = *run;
+    rest->first += kept;
+    rest->count -= kept;
+    rest->made_at.of = rest;
+    run->count = kept;
+    run->next = rest;
+    run->made_at.next = &rest->made_at;
+    if (parent->last_child == run) parent->last_child = rest;
+    if (parent->last_step == &run->made_at) parent->last_step = &rest->made_at;
+    return rest;
+}
+edge *builder_split(builder *b, mod *parent, edge *run, int64_t index) {
     if (run->name || run->count == 1) return run;
-    if (index > run->first) { /* cut off what comes before */
-        edge *rest = arena_new(b->s->a, edge);
-        *rest = *run;
-        run->count = index - run->first;
-        run->next = rest;
-        rest->first = index;
-        rest->count -= run->count;
-        run = rest;
-    }
-    if (run->count > 1) {
-        edge *rest = arena_new(b->s->a, edge);
-        *rest = *run;
-        rest->first++;
-        rest->count--;
-        run->count = 1;
-        run->next = rest;
-    }
+    if (index > run->first) run = cut_after(b, parent, run, index - run->first);
+    if (run->count > 1) cut_after(b, parent, run, 1);
     run->to = copy_of(b, run->to, run->to->parent);
     return run;
 }

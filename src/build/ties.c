@@ -21,7 +21,7 @@ static edge *edge_to(builder *b, mod *m, const char *name, size_t n) {
     bool number = end == name + n;
     for (edge *e = m->children; e; e = e->next) {
         if (e->name && strlen(e->name) == n && !strncmp(e->name, name, n)) return e;
-        if (!e->name && number && index >= e->first && index < e->first + e->count) return builder_split(b, e, index);
+        if (!e->name && number && index >= e->first && index < e->first + e->count) return builder_split(b, m, e, index);
     }
     return NULL;
 }
@@ -46,7 +46,7 @@ static void mark(mod *m) {
     for (; m && !m->holds_tied; m = m->parent) m->holds_tied = true;
 }
 /* setattr(parent, name, source): the slot keeps its place if it exists, else comes last. */
-static void tie(builder *b, place target, place from) {
+static void tie(builder *b, mod *by, place target, place from) {
     const tensor *source = from.slot;
     tensor *t = target.slot;
     if (!t) {
@@ -60,6 +60,7 @@ static void tie(builder *b, place target, place from) {
     }
     tensor *held = (tensor *)tensor_held(source);
     t->same = held == t ? NULL : held;
+    if (!t->tied_by) t->tied_by = by;
     held->several = true;
     b->tied = true;
     mark(target.in);
@@ -75,7 +76,7 @@ static const text_pair *ties_of(const mod *m) {
     const text_pair *ties = m->model ? FACT(m->model, tied_weights_keys) : NULL;
     return ties && val_true(cfg_get(m->config, "tie_word_embeddings")) ? ties : NULL;
 }
-static void tie_model(builder *b, mod *m) {
+static void tie_model(builder *b, mod *by, mod *m) {
     const text_pair *ties = ties_of(m);
     if (!ties) return;
     if (m->layer) fail(m, "ties inside of repeated models are not built by this release");
@@ -87,7 +88,7 @@ static void tie_model(builder *b, mod *m) {
             fail(m, "%s is to be tied to %s, which this model does not have", ties->from, ties->to);
         else if (!find_place(b, m, ties->from, &to))
             fail(m, "%s is to be tied, and this model has no such module", ties->from);
-        else tie(b, to, from);
+        else tie(b, by, to, from);
     }
 }
 static bool is_below(const mod *m, const mod *above) {
@@ -95,9 +96,9 @@ static bool is_below(const mod *m, const mod *above) {
     return m != NULL;
 }
 /* tie_weights() of one model ties all models below it too, in walk order. */
-static void tie_below(builder *b, const mod *above) {
+static void tie_below(builder *b, mod *above) {
     for (model_entry *e = b->begun; e && session_ok(b->s); e = e->next)
-        if (is_below(e->m, above)) tie_model(b, e->m);
+        if (is_below(e->m, above)) tie_model(b, above, e->m);
 }
 
 /* ---- owners: the first path in walk order of every tensor that several slots hold ---- */

@@ -23,6 +23,7 @@ typedef struct model_facts { /* what is left out is inherited from `like`, else 
     const text_pair *tp_plan;
     const char *const *pp_plan;
     const char *const *compatible_flash_implementations;
+    void (*init_weights)(struct tare_mod *module, const struct cfg *c); /* def.h's init rules */
 } model_facts;
 typedef struct model_class {
     const char *name;

@@ -39,6 +39,7 @@ typedef struct tare_tensor_node {
     int8_t rank;
     bool frozen, persistent, gone;  /* gone: replaced by a parametrisation */
     bool several;                   /* other slots hold it too */
+    struct tare_mod *tied_by;       /* of a tied slot: the model whose post_init tied it first */
     step made_at;
 } tensor_node;
 
@@ -74,6 +75,8 @@ typedef struct tare_mod {
     struct layer *layer;            /* the list item it lies in */
     struct list_state *list;        /* of a list under construction */
     int outer_dtype;                /* the default dtype to go back to */
+    /* afterwards */
+    uint64_t slots;                 /* tensors here and below, plus one; 0: not counted yet */
 } node;
 
 static inline const tensor_node *tensor_held(const tensor_node *t) { return t->same ? t->same : t; }

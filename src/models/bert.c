@@ -123,6 +123,11 @@ static void BertForQuestionAnswering(mod *m, const cfg *c) {
     linear(m, "qa_outputs", dim(c, "hidden_size"), num_labels(c), true);
 }
 
+static void BertPreTrainedModel_init_weights(mod *m, const cfg *c) {
+    init_weights(m, c);
+    if (is_a(m, "BertLMPredictionHead")) init_zeros(m, "bias");
+}
+
 static const model_facts BertPreTrainedModel = {
     .config = "BertConfig",
     .base_model_prefix = "bert",
@@ -130,6 +135,7 @@ static const model_facts BertPreTrainedModel = {
     .supports_flash_attn = YES,
     .supports_sdpa = YES,
     .supports_flex_attn = YES,
+    .init_weights = BertPreTrainedModel_init_weights,
 };
 #define TIES                                                                          \
     MAP({"cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"}, \

@@ -91,6 +91,50 @@ static void CLIPForImageClassification(mod *m, const cfg *c) {
     else identity(m, "classifier");
 }
 
+static void CLIPTextEmbeddings_init(mod *m, double factor) {
+    init_normal(m, "token_embedding.weight", 0, factor * 0.02);
+    init_normal(m, "position_embedding.weight", 0, factor * 0.02);
+}
+static void CLIPVisionEmbeddings_init(mod *m, const cfg *c, double factor) {
+    double range = real(c, "initializer_range").d;
+    init_normal(m, "class_embedding", 0, pow((double)dim(c, "hidden_size"), -0.5) * factor);
+    init_normal(m, "patch_embedding.weight", 0, range * factor);
+    init_normal(m, "position_embedding.weight", 0, range * factor);
+}
+/* What goes into a residual path shrinks with the number of layers. */
+static double residual_std(const cfg *c, double factor) {
+    return pow((double)dim(c, "hidden_size"), -0.5) * pow((double)(2 * count(c, "num_hidden_layers")), -0.5) * factor;
+}
+static void CLIPAttention_init(mod *m, const cfg *c, double factor) {
+    double in = residual_std(c, factor);
+    init_normal(m, "q_proj.weight", 0, in);
+    init_normal(m, "k_proj.weight", 0, in);
+    init_normal(m, "v_proj.weight", 0, in);
+    init_normal(m, "out_proj.weight", 0, pow((double)dim(c, "hidden_size"), -0.5) * factor);
+}
+static void CLIPMLP_init(mod *m, const cfg *c, double factor) {
+    init_normal(m, "fc1.weight", 0, pow((double)(2 * dim(c, "hidden_size")), -0.5) * factor);
+    init_normal(m, "fc2.weight", 0, residual_std(c, factor));
+}
+/* A projection or head, by the width that it reads. */
+static void projection_init(mod *m, const char *weight, double factor) {
+    if (has_tensor(m, weight)) init_normal(m, weight, 0, pow((double)tensor_dim(m, weight, 1), -0.5) * factor);
+}
+static void CLIPPreTrainedModel_init_weights(mod *m, const cfg *c) {
+    double factor = real(c, "initializer_factor").d;
+    init_weights(m, c);
+    if (is_a(m, "CLIPTextEmbeddings")) CLIPTextEmbeddings_init(m, factor);
+    else if (is_a(m, "CLIPVisionEmbeddings")) CLIPVisionEmbeddings_init(m, c, factor);
+    else if (is_a(m, "CLIPAttention")) CLIPAttention_init(m, c, factor);
+    else if (is_a(m, "CLIPMLP")) CLIPMLP_init(m, c, factor);
+    else if (is_a(m, "CLIPModel")) {
+        projection_init(m, "text_projection.weight", factor);
+        projection_init(m, "visual_projection.weight", factor);
+    } else if (is_a(m, "CLIPVisionModelWithProjection")) projection_init(m, "visual_projection.weight", factor);
+    else if (is_a(m, "CLIPTextModelWithProjection")) projection_init(m, "text_projection.weight", factor);
+    else if (is_a(m, "CLIPForImageClassification")) projection_init(m, "classifier.weight", factor);
+}
+
 static const model_facts CLIPPreTrainedModel = {
     .config = "CLIPConfig",
     .base_model_prefix = "clip",
@@ -99,6 +143,7 @@ static const model_facts CLIPPreTrainedModel = {
     .supports_sdpa = YES,
     .supports_flash_attn = YES,
     .supports_flex_attn = YES,
+    .init_weights = CLIPPreTrainedModel_init_weights,
 };
 const family family_clip = {
     .name = "clip",

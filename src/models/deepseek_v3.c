@@ -86,6 +86,17 @@ static void DeepseekV3ForCausalLM(mod *m, const cfg *c) {
     linear(m, "lm_head", dim(c, "hidden_size"), dim(c, "vocab_size"), false);
 }
 
+static void DeepseekV3PreTrainedModel_init_weights(mod *m, const cfg *c) {
+    init_weights(m, c);
+    if (is_a(m, "DeepseekV3TopkRouter")) {
+        init_normal(m, "weight", 0, real(c, "initializer_range").d);
+        init_zeros(m, "e_score_correction_bias");
+    } else if (is_a(m, "DeepseekV3Experts")) {
+        init_normal(m, "gate_up_proj", 0, real(c, "initializer_range").d);
+        init_normal(m, "down_proj", 0, real(c, "initializer_range").d);
+    }
+}
+
 static const model_facts DeepseekV3PreTrainedModel = {
     .config = "DeepseekV3Config",
     .base_model_prefix = "model",
@@ -98,6 +109,7 @@ static const model_facts DeepseekV3PreTrainedModel = {
     .uses_experts_implementation = YES,
     .keep_in_fp32_modules_strict = SET("e_score_correction_bias"),
     .keys_to_ignore_on_load_unexpected = SET("model\\.layers\\.61.*"),
+    .init_weights = DeepseekV3PreTrainedModel_init_weights,
 };
 
 const family family_deepseek_v3 = {

@@ -134,6 +134,13 @@ static void Gemma3ForConditionalGeneration(mod *m, const cfg *c) {
     linear(m, "lm_head", dim(language, "hidden_size"), dim(language, "vocab_size"), false);
 }
 
+/* A norm's weight is what it adds to 1. */
+static void Gemma3PreTrainedModel_init_weights(mod *m, const cfg *c) {
+    init_weights(m, c);
+    if (is_a(m, "Gemma3MultiModalProjector")) init_zeros(m, "mm_input_projection_weight");
+    else if (class_has(m, "RMSNorm")) init_zeros(m, "weight");
+}
+
 static const model_facts Gemma3PreTrainedModel = {
     .config = "Gemma3Config",
     .base_model_prefix = "model",
@@ -143,6 +150,7 @@ static const model_facts Gemma3PreTrainedModel = {
     .supports_flash_attn = YES,
     .supports_sdpa = YES,
     .supports_flex_attn = YES,
+    .init_weights = Gemma3PreTrainedModel_init_weights,
 };
 
 const family family_gemma3 = {

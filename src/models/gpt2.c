@@ -76,6 +76,17 @@ static void GPT2ForQuestionAnswering(mod *m, const cfg *c) {
     linear(m, "qa_outputs", dim(c, "hidden_size"), 2, true);
 }
 
+/* Every residual path ends in a c_proj; there are two of them per layer. */
+static void GPT2PreTrainedModel_init_weights(mod *m, const cfg *c) {
+    double std = real(c, "initializer_range").d;
+    init_weights(m, c);
+    if (is_a(m, "Conv1D")) {
+        init_normal(m, "weight", 0, std);
+        init_zeros(m, "bias");
+    }
+    if (is_a(m, "GPT2Attention", "GPT2MLP")) init_normal(m, "c_proj.weight", 0, std / sqrt((double)(2 * count(c, "n_layer"))));
+}
+
 static const model_facts GPT2PreTrainedModel = {
     .config = "GPT2Config",
     .base_model_prefix = "transformer",
@@ -85,6 +96,7 @@ static const model_facts GPT2PreTrainedModel = {
     .supports_flash_attn = YES,
     .supports_sdpa = YES,
     .keys_to_ignore_on_load_unexpected = SET("attn.bias", "crossattention.bias"),
+    .init_weights = GPT2PreTrainedModel_init_weights,
 };
 #define TIES MAP({"lm_head.weight", "transformer.wte.weight"})
 

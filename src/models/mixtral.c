@@ -47,6 +47,15 @@ static void MixtralForCausalLM(mod *m, const cfg *c) {
     linear(m, "lm_head", dim(c, "hidden_size"), dim(c, "vocab_size"), false);
 }
 
+static void MixtralPreTrainedModel_init_weights(mod *m, const cfg *c) {
+    double std = real(c, "initializer_range").d;
+    init_weights(m, c);
+    if (is_a(m, "MixtralExperts")) {
+        init_normal(m, "gate_up_proj", 0, std);
+        init_normal(m, "down_proj", 0, std);
+    } else if (is_a(m, "MixtralTopKRouter")) init_normal(m, "weight", 0, std);
+}
+
 static const model_facts MixtralPreTrainedModel = {
     .config = "MixtralConfig",
     .base_model_prefix = "model",
@@ -57,6 +66,7 @@ static const model_facts MixtralPreTrainedModel = {
     .supports_sdpa = YES,
     .supports_flex_attn = YES,
     .uses_experts_implementation = YES,
+    .init_weights = MixtralPreTrainedModel_init_weights,
 };
 
 const family family_mixtral = {

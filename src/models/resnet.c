@@ -90,11 +90,18 @@ static void ResNetBackbone(mod *m, const cfg *c) {
     sub(m, "encoder", ResNetEncoder, c);
 }
 
+static void ResNetPreTrainedModel_init_weights(mod *m, const cfg *c) {
+    init_weights(m, c);
+    if (is_conv(m, 2)) init_kaiming_normal(m, "weight", FAN_OUT, 0);
+    else if (is_linear(m)) init_reset(m, "");
+}
+
 static const model_facts ResNetPreTrainedModel = {
     .config = "ResNetConfig",
     .base_model_prefix = "resnet",
     .main_input_name = "pixel_values",
     .no_split_modules = SET("ResNetConvLayer", "ResNetShortCut"),
+    .init_weights = ResNetPreTrainedModel_init_weights,
 };
 
 const family family_resnet = {

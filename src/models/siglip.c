@@ -74,6 +74,43 @@ static void SiglipForImageClassification(mod *m, const cfg *c) {
     else identity(m, "classifier");
 }
 
+static void xavier_and_zero(mod *m, const char *weight, const char *bias) {
+    init_xavier_uniform(m, weight);
+    init_zeros(m, bias);
+}
+static void SiglipAttention_init(mod *m) {
+    static const char *const weights[] = {"q_proj.weight", "k_proj.weight", "v_proj.weight", "out_proj.weight"};
+    static const char *const biases[] = {"q_proj.bias", "k_proj.bias", "v_proj.bias", "out_proj.bias"};
+    for (int i = 0; i < 4; i++) xavier_and_zero(m, weights[i], biases[i]);
+}
+static void SiglipMLP_init(mod *m) {
+    init_xavier_uniform(m, "fc1.weight");
+    init_xavier_uniform(m, "fc2.weight");
+    init_normal(m, "fc1.bias", 0, 1e-6);
+    init_normal(m, "fc2.bias", 0, 1e-6);
+}
+static void SiglipPreTrainedModel_init_weights(mod *m, const cfg *c) {
+    init_weights(m, c);
+    if (is_a(m, "SiglipVisionEmbeddings"))
+        init_normal(m, "position_embedding.weight", 0, 1 / sqrt((double)tensor_dim(m, "position_embedding.weight", 1)));
+    else if (is_embedding(m)) init_default_flax_embed(m, "weight");
+    else if (is_a(m, "SiglipAttention")) SiglipAttention_init(m);
+    else if (is_a(m, "SiglipMLP")) SiglipMLP_init(m);
+    else if (is_a(m, "SiglipMultiheadAttentionPoolingHead")) {
+        init_xavier_uniform(m, "probe");
+        xavier_and_zero(m, "attention.in_proj_weight", "attention.in_proj_bias");
+    } else if (is_a(m, "SiglipModel")) {
+        init_zeros(m, "logit_scale");
+        init_zeros(m, "logit_bias");
+    } else if (is_a(m, "SiglipForImageClassification")) {
+        double d = (double)dim(part(c, "vision_config"), "hidden_size");
+        init_normal(m, "classifier.weight", 0, pow(d, -0.5) * real(c, "initializer_factor").d);
+    } else if (is_linear(m) || is_conv(m, 2)) {
+        init_lecun_normal(m, "weight");
+        if (has_tensor(m, "bias")) init_zeros(m, "bias");
+    }
+}
+
 static const model_facts SiglipPreTrainedModel = {
     .config = "SiglipConfig",
     .base_model_prefix = "siglip",
@@ -82,6 +119,7 @@ static const model_facts SiglipPreTrainedModel = {
     .supports_flash_attn = YES,
     .supports_sdpa = YES,
     .supports_flex_attn = YES,
+    .init_weights = SiglipPreTrainedModel_init_weights,
 };
 const family family_siglip = {
     .name = "siglip",

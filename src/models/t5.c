@@ -109,6 +109,40 @@ static void T5ForQuestionAnswering(mod *m, const cfg *c) {
     linear(m, "qa_outputs", dim(c, "hidden_size"), num_labels(c), true);
 }
 
+static void normal_and_zero(mod *m, const char *weight, const char *bias, double std) {
+    init_normal(m, weight, 0, std);
+    init_zeros(m, bias);
+}
+static void T5Attention_init(mod *m, const cfg *c, double factor) {
+    double d = (double)dim(c, "d_model"), head = (double)dim(c, "d_kv"), heads = (double)dim(c, "num_heads");
+    init_normal(m, "q.weight", 0, factor * pow(d * head, -0.5));
+    init_normal(m, "k.weight", 0, factor * pow(d, -0.5));
+    init_normal(m, "v.weight", 0, factor * pow(d, -0.5));
+    init_normal(m, "o.weight", 0, factor * pow(heads * head, -0.5));
+    if (has_tensor(m, "relative_attention_bias.weight")) init_normal(m, "relative_attention_bias.weight", 0, factor * pow(d, -0.5));
+}
+static void T5PreTrainedModel_init_weights(mod *m, const cfg *c) {
+    double factor = real(c, "initializer_factor").d, d = pow((double)dim(c, "d_model"), -0.5), ff = pow((double)dim(c, "d_ff"), -0.5);
+    init_weights(m, c);
+    if (is_a(m, "T5LayerNorm")) init_constant(m, "weight", factor);
+    else if (is_a(m, "T5Model", "T5ForConditionalGeneration", "T5EncoderModel", "T5ForQuestionAnswering")) {
+        init_normal(m, "shared.weight", 0, factor);
+        if (has_tensor(m, "lm_head.weight") && !flag(c, "tie_word_embeddings")) init_normal(m, "lm_head.weight", 0, factor);
+        if (has_tensor(m, "qa_outputs.weight")) normal_and_zero(m, "qa_outputs.weight", "qa_outputs.bias", factor * d);
+    } else if (is_a(m, "T5ForTokenClassification")) normal_and_zero(m, "classifier.weight", "classifier.bias", factor);
+    else if (is_a(m, "T5ClassificationHead")) {
+        normal_and_zero(m, "dense.weight", "dense.bias", factor * d);
+        normal_and_zero(m, "out_proj.weight", "out_proj.bias", factor * d);
+    } else if (is_a(m, "T5DenseActDense")) {
+        init_normal(m, "wi.weight", 0, factor * d);
+        init_normal(m, "wo.weight", 0, factor * ff);
+    } else if (is_a(m, "T5DenseGatedActDense")) {
+        init_normal(m, "wi_0.weight", 0, factor * d);
+        init_normal(m, "wi_1.weight", 0, factor * d);
+        init_normal(m, "wo.weight", 0, factor * ff);
+    } else if (is_a(m, "T5Attention")) T5Attention_init(m, c, factor);
+}
+
 static const model_facts T5PreTrainedModel = {
     .config = "T5Config",
     .base_model_prefix = "transformer",
@@ -118,6 +152,7 @@ static const model_facts T5PreTrainedModel = {
     .supports_flash_attn = NO,
     .supports_flex_attn = YES,
     .supports_sdpa = YES,
+    .init_weights = T5PreTrainedModel_init_weights,
 };
 #define NO_CROSS_BIAS SET("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight")
 #define ENCODER_TIE {"encoder.embed_tokens.weight", "shared.weight"}

@@ -75,6 +75,15 @@ static void ViTForImageClassification(mod *m, const cfg *c) {
     else identity(m, "classifier");
 }
 
+static void ViTPreTrainedModel_init_weights(mod *m, const cfg *c) {
+    double std = real(c, "initializer_range").d;
+    init_weights(m, c);
+    if (!is_a(m, "ViTEmbeddings")) return;
+    init_trunc_normal(m, "position_embeddings", 0, std, -2, 2);
+    init_trunc_normal(m, "cls_token", 0, std, -2, 2);
+    if (has_tensor(m, "mask_token")) init_zeros(m, "mask_token");
+}
+
 static const model_facts ViTPreTrainedModel = {
     .config = "ViTConfig",
     .base_model_prefix = "vit",
@@ -84,6 +93,7 @@ static const model_facts ViTPreTrainedModel = {
     .supports_sdpa = YES,
     .supports_flash_attn = YES,
     .supports_flex_attn = YES,
+    .init_weights = ViTPreTrainedModel_init_weights,
 };
 
 const family family_vit = {

@@ -193,6 +193,36 @@ static void Wav2Vec2ForXVector(mod *m, const cfg *c) {
     sub(m, "objective", AMSoftmaxLoss, out, num_labels(c));
 }
 
+/* The weight of the positional convolution is a product of two others, so what is drawn for it is lost. */
+static void Wav2Vec2PositionalConvEmbedding_init(mod *m, const cfg *c) {
+    double inputs = (double)(tensor_dim(m, "conv.weight", 2) * dim(c, "hidden_size"));
+    init_normal(m, "conv.weight", 0, 2 * sqrt(1 / inputs));
+    init_zeros(m, "conv.bias");
+}
+static void uniform_by_inputs(mod *m, const char *path, int64_t inputs) {
+    double bound = sqrt(1 / (double)inputs);
+    init_uniform(m, path, -bound, bound);
+}
+static void Wav2Vec2PreTrainedModel_init_weights(mod *m, const cfg *c) {
+    init_weights(m, c);
+    if (is_a(m, "Wav2Vec2ForPreTraining")) {
+        init_reset(m, "project_hid");
+        init_reset(m, "project_q");
+    } else if (is_a(m, "Wav2Vec2GumbelVectorQuantizer")) {
+        init_normal(m, "weight_proj.weight", 0, 1);
+        init_zeros(m, "weight_proj.bias");
+        init_uniform(m, "codevectors", 0, 1);
+    } else if (is_a(m, "Wav2Vec2PositionalConvEmbedding")) Wav2Vec2PositionalConvEmbedding_init(m, c);
+    else if (is_a(m, "Wav2Vec2FeatureProjection")) {
+        uniform_by_inputs(m, "projection.weight", tensor_dim(m, "projection.weight", 1));
+        uniform_by_inputs(m, "projection.bias", tensor_dim(m, "projection.weight", 1));
+    } else if (is_conv(m, 1)) {
+        init_kaiming_normal(m, "weight", FAN_IN, 0);
+        if (has_tensor(m, "bias")) uniform_by_inputs(m, "bias", tensor_dim(m, "weight", 1) * tensor_dim(m, "weight", 2));
+    } else if (is_a(m, "Wav2Vec2Model") && has_tensor(m, "masked_spec_embed")) init_uniform(m, "masked_spec_embed", 0, 1);
+    else if (is_a(m, "AMSoftmaxLoss")) init_normal(m, "weight", 0, 1);
+}
+
 static const model_facts Wav2Vec2PreTrainedModel = {
     .config = "Wav2Vec2Config",
     .base_model_prefix = "wav2vec2",
@@ -201,6 +231,7 @@ static const model_facts Wav2Vec2PreTrainedModel = {
     .supports_flash_attn = YES,
     .supports_sdpa = YES,
     .supports_flex_attn = YES,
+    .init_weights = Wav2Vec2PreTrainedModel_init_weights,
 };
 const family family_wav2vec2 = {
     .name = "wav2vec2",

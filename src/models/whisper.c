@@ -68,6 +68,13 @@ static void WhisperForAudioClassification(mod *m, const cfg *c) {
     linear(m, "classifier", projection, num_labels(c), true);
 }
 
+static void WhisperPreTrainedModel_init_weights(mod *m, const cfg *c) {
+    init_weights(m, c);
+    if (is_a(m, "WhisperEncoder")) init_made(m, "embed_positions.weight", SINUSOIDS);
+    else if (is_a(m, "WhisperForAudioClassification") && flag(c, "use_weighted_layer_sum"))
+        init_constant(m, "layer_weights", 1.0 / (double)(count(c, "num_hidden_layers") + 1));
+}
+
 static const model_facts WhisperPreTrainedModel = {
     .config = "WhisperConfig",
     .base_model_prefix = "model",
@@ -77,6 +84,7 @@ static const model_facts WhisperPreTrainedModel = {
     .supports_flash_attn = YES,
     .supports_sdpa = YES,
     .supports_flex_attn = YES,
+    .init_weights = WhisperPreTrainedModel_init_weights,
 };
 #define WHISPER_TIE MAP({"proj_out.weight", "model.decoder.embed_tokens.weight"})
 

@@ -1,5 +1,5 @@
 /* golden DIR ...: does tare say what the reference said? DIR/digests.jsonl holds one case a line,
- *     {"id", "class", "config", "params", "tree", "print", "facts", "effective"}, or {"id", "class", "config", "ok": false},
+ *     {"id", "class", "config", "params", "tree", "print", "facts", "effective", "init"}, or {"id", "class", "config", "ok": false},
  * and DIR/ID.tree.txt, DIR/ID.print.txt, DIR/ID.config.json the texts themselves for some of the ids. */
 #define _DEFAULT_SOURCE
 #include <inttypes.h>
@@ -161,6 +161,66 @@ static void check_digest(golden *g, const char *key, const tare_model *m, tare_t
     else if (strcmp(want, hex)) fault(g, "%s differs", key);
 }
 
+/* ---- fresh weights ---- */
+
+typedef struct values { /* of a model, in the order of its tensors */
+    const tare_item *items;
+    char (*hex)[17];
+} values;
+static bool take_value(void *to, const tare_item *t, const void *bytes, size_t n) {
+    values *v = to;
+    char hex[65];
+    tare_sha256(bytes, n, hex);
+    memcpy(v->hex[t - v->items], hex, 16);
+    return true;
+}
+static void values_text(const tare_model *m, values *v, text *t) {
+    size_t n = tare_tensor_count(m);
+    text_take(t, "", 0);
+    for (size_t i = 0; i < n; i++) {
+        const tare_item *item = &v->items[i], *owner = item->owner ? tare_tensor_find(m, item->owner) : item;
+        if (item->kind == TARE_BUFFER && !item->persistent) continue;
+        text_take(t, item->path, strlen(item->path));
+        text_take(t, "\t", 1);
+        text_take(t, v->hex[owner - v->items], 16);
+        text_take(t, "\n", 1);
+    }
+}
+static void check_drawn(golden *g, const char *dtype, const tare_model *m, struct json_object *want) {
+    uint32_t next = 0;
+    char got[65], bits[9];
+    text t = {0};
+    tare_error err = {0};
+    values v = {tare_tensor_at(m, 0), calloc(tare_tensor_count(m) + 1, sizeof *v.hex)};
+    if (!v.hex) abort();
+    if (tare_init_each(m, &(tare_init_options){.threads = 1, .next = &next}, take_value, &v, &err) != TARE_OK) {
+        if (want) fault(g, "init %s: %s", dtype, err.message);
+    } else if (!want) fault(g, "init %s should be refused", dtype);
+    else {
+        values_text(m, &v, &t);
+        tare_sha256(t.data, t.n, got);
+        snprintf(bits, sizeof bits, "%08" PRIx32, next);
+        if (strcmp(bits, string_of(want, "next"))) fault(g, "init %s: next should be %s, is %s", dtype, string_of(want, "next"), bits);
+        if (strcmp(got, string_of(want, "values"))) fault(g, "init %s: values differ", dtype);
+    }
+    free(t.data);
+    free(v.hex);
+}
+/* float32 stands for Model(config), the rest for _from_config(config, dtype). */
+static void check_init(golden *g, const char *json) {
+    struct json_object *init;
+    if (!json_object_object_get_ex(g->line, "init", &init)) return;
+    json_object_object_foreach(init, dtype, want) {
+        tare_error err = {0};
+        bool plain_model = !strcmp(dtype, "float32");
+        tare_open_options o = {.class_name = string_of(g->line, "class"), .host = "gpu=none", .plain = plain_model, .dtype = plain_model ? NULL : dtype};
+        tare_model *m = tare_model_parse(json, strlen(json), &o, &err);
+        if (m) check_drawn(g, dtype, m, want);
+        else if (want) fault(g, "init %s: %s", dtype, err.message);
+        tare_model_free(m);
+    }
+}
+
 /* ---- one case ---- */
 
 static void check_model(golden *g, const tare_model *m) {
@@ -185,7 +245,7 @@ static void check_case(golden *g) {
     tare_model *m = tare_model_parse(json, strlen(json), &(tare_open_options){.class_name = string_of(g->line, "class"), .host = "gpu=none"}, &err);
     if (m && refused) fault(g, "should be refused: %s", plain(config));
     else if (!m && !refused) fault(g, "%s", err.message);
-    else if (m) check_model(g, m), check_effective(g, json);
+    else if (m) check_model(g, m), check_effective(g, json), check_init(g, json);
     else if (err.status == TARE_OK || !err.code[0] || !err.message[0]) fault(g, "refused without a word");
     tare_model_free(m);
 }

@@ -1,0 +1,215 @@
+/* tare init: fresh weights, as a checkpoint, as digests, or digests for many configs at once. */
+#include "init.h"
+#include "lines.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what was asked for --------------------------------------------------------------------------------------- */
+
+static bool seed_read(const char *text, size_t n, uint64_t *seed) {
+    bool minus = n && *text == '-';
+    uint64_t value = 0;
+    if (n == minus) return false;
+    for (size_t i = minus; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9' || value > (UINT64_MAX - (uint64_t)(text[i] - '0')) / 10) return false;
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (minus && value > (uint64_t)INT64_MAX + 1) return false;
+    *seed = minus ? 0 - value : value; /* torch.manual_seed(-1) is that of 2^64 - 1 */
+    return true;
+}
+
+static bool read_options(const args *a, tare_init_options *o) {
+    const char *seed = a->value[OPT_SEED], *rng = a->value[OPT_RNG], *threads = a->value[OPT_THREADS];
+    *o = (tare_init_options){.seed = 0};
+    if (seed && !seed_read(seed, strlen(seed), &o->seed))
+        return fail_usage("--seed is a whole number from -9223372036854775808 to 18446744073709551615, not \"%s\"", seed), false;
+    if (rng && strcmp(rng, "torch") && strcmp(rng, "philox")) return fail_usage("--rng is torch or philox, not \"%s\"", rng), false;
+    o->rng = rng && *rng == 'p' ? TARE_RNG_PHILOX : TARE_RNG_TORCH;
+    return !threads || (o->threads = thread_count(threads)) > 0;
+}
+
+/* ---- --digest --------------------------------------------------------------------------------------------------- */
+
+enum { SHORT = 64 }; /* elements of a transient buffer whose values are given whole */
+typedef struct digest {
+    char hex[17];
+    unsigned char bytes[SHORT * 8];
+    size_t n;                       /* of bytes; 0: not given */
+} digest;
+typedef struct digests { /* of all tensors, in walk order */
+    const tare_item *items;
+    digest *of;
+    size_t n;
+    uint32_t next;
+} digests;
+
+
+static bool take_digest(void *to, const tare_item *t, const void *bytes, size_t n) {
+    digests *d = to;
+    digest *at = &d->of[t - d->items];
+    char hex[65];
+    tare_sha256(bytes, n, hex);
+    memcpy(at->hex, hex, 16);
+    if (t->kind != TARE_BUFFER || t->persistent || n > sizeof at->bytes) return true;
+    uint64_t elements = 1;
+    for (int i = 0; i < t->rank; i++) elements *= (uint64_t)t->shape[i];
+    if (elements > SHORT) return true;
+    memcpy(at->bytes, bytes, n);
+    at->n = n;
+    return true;
+}
+
+static bool digests_make(digests *d, const tare_model *m, tare_init_options *o, tare_error *err) {
+    size_t n = tare_tensor_count(m);
+    *d = (digests){.items = tare_tensor_at(m, 0), .n = n, .of = calloc(n + 1, sizeof *d->of)};
+    if (!d->of || (n && !d->items)) return error_fill(err, TARE_IO, "out_of_memory", "out of memory"), false;
+    o->next = &d->next;
+    if (tare_init_each(m, o, take_digest, d, err) != TARE_OK) return false;
+    for (size_t i = 0; i < n; i++) {
+        const tare_item *owner = d->items[i].owner ? tare_tensor_find(m, d->items[i].owner) : NULL;
+        if (owner) d->of[i] = d->of[owner - d->items];
+    }
+    return true;
+}
+
+static void digests_free(digests *d) { free(d->of); }
+
+static void put_shape(out *o, const tare_item *t) {
+    for (int k = 0; k < t->rank; k++) out_format(o, "%s%" PRId64, k ? "," : "", t->shape[k]);
+}
+
+static int print_digests(const tare_model *m, tare_init_options *o) {
+    tare_error err = {0};
+    digests d;
+    bool ok = digests_make(&d, m, o, &err);
+    for (size_t i = 0; ok && i < d.n; i++) {
+        out_format(&std_out, "%s\t%s\t", d.items[i].path, tare_dtype_name(d.items[i].dtype));
+        put_shape(&std_out, &d.items[i]);
+        out_format(&std_out, "\t%s\n", d.of[i].hex);
+    }
+    if (ok) out_format(&std_out, "next\t%08" PRIx32 "\n", d.next);
+    digests_free(&d);
+    return ok ? TARE_OK : fail(&err);
+}
+
+/* ---- --batch ------------------------------------------------------------------------------------------------- */
+
+static void put_answer(const digests *d, out *o) {
+    static const char kinds[] = "pbn";
+    const char *comma = "";
+    out_format(o, ",\"next\":\"%08" PRIx32 "\",\"tensors\":[", d->next);
+    for (size_t i = 0; i < d->n; i++) {
+        const tare_item *t = &d->items[i];
+        out_format(o, "%s[\"%s\",\"%c\",\"%s\",[", i ? "," : "", t->path, kinds[t->kind == TARE_PARAM ? 0 : t->persistent ? 1 : 2],
+                   tare_dtype_name(t->dtype));
+        put_shape(o, t);
+        out_format(o, "],\"%s\"]", d->of[i].hex);
+    }
+    out_text(o, "],\"values\":{");
+    for (size_t i = 0; i < d->n; i++) {
+        if (!d->of[i].n) continue;
+        out_format(o, "%s\"%s\":\"", comma, d->items[i].path);
+        for (size_t k = 0; k < d->of[i].n; k++) out_format(o, "%02x", d->of[i].bytes[k]);
+        out_text(o, "\"");
+        comma = ",";
+    }
+    out_text(o, "}");
+}
+
+/* float32 is Model(config), as torch users write it; any other dtype is that of _from_config(). */
+static tare_model *open_request(const request *r, tare_open_options open, tare_error *err) {
+    bool plain = !r->dtype[0] || !strcmp(r->dtype, "float32");
+    if (r->class_name[0]) open.class_name = r->class_name;
+    open.dtype = plain ? NULL : r->dtype;
+    open.plain = plain;
+    return tare_model_parse(r->config.text, r->config.n, &open, err);
+}
+
+typedef struct wishes { tare_open_options open; tare_init_options init; } wishes;
+
+static bool answer(const void *to, const line *in, out *o) {
+    const wishes *w = to;
+    tare_init_options init = w->init;
+    request r;
+    tare_error err = {0};
+    digests d = {.of = NULL};
+    tare_model *m = request_read(&r, in, &err) ? open_request(&r, w->open, &err) : NULL;
+    size_t begin = o->n;
+    request_begin(&r, o);
+    bool ok = m != NULL;
+    if (ok && r.no_dtype) ok = false, error_fill(&err, TARE_BAD, "bad_type", "line %" PRIu64 ": $.dtype is not the name of a dtype", in->number);
+    if (ok && r.seed.text && !seed_read(r.seed.text, r.seed.n, &init.seed))
+        ok = false, error_fill(&err, TARE_BAD, "bad_value", "line %" PRIu64 ": $.seed is no whole number of 64 bits", in->number);
+    ok = ok && digests_make(&d, m, &init, &err);
+    if (ok) put_answer(&d, o);
+    else request_fail(&r, o, begin, "", &err);
+    digests_free(&d);
+    tare_model_free(m);
+    out_text(o, "}\n");
+    return ok;
+}
+
+/* Lines go round the cores, so that one line has one of them. */
+static int batch(const args *a, tare_init_options *o) {
+    wishes w = {.open = options_of(a), .init = *o};
+    w.init.threads = 1;
+    if (a->n_words) return fail_usage("init --batch reads standard input, not \"%s\"", a->words[0]);
+    if (a->value[OPT_OUTPUT] || a->value[OPT_DTYPE]) return fail_usage("init --batch goes with --set, --class, --rng and --threads only");
+    return lines_run(NULL, a->value[OPT_THREADS], answer, &w);
+}
+
+/* ---- one model ------------------------------------------------------------------------------------------------- */
+
+/* The config's own dtype, where Model(config) does not follow it. */
+static void say_dtype(const args *a, const tare_model *m) {
+    char text[256];
+    if (a->value[OPT_DTYPE]) return;
+    snprintf(text, sizeof text, "float32, as %s(config) makes it; --dtype says another", tare_model_class(m));
+    note(text);
+}
+
+static int run_model(const args *a, tare_init_options *o) {
+    int status = TARE_OK;
+    tare_model *m = open_plain_model(a, !a->value[OPT_DTYPE], &status);
+    if (!m) return status;
+    say_dtype(a, m);
+    status = a->value[OPT_DIGEST] ? print_digests(m, o) : init_to_folder(a, m, o);
+    tare_model_free(m);
+    return status;
+}
+
+static int run(const args *a) {
+    tare_init_options o;
+    bool hashes = a->value[OPT_DIGEST], folder = a->value[OPT_OUTPUT];
+    if (!read_options(a, &o)) return TARE_USAGE;
+    if (a->value[OPT_BATCH]) return batch(a, &o);
+    if (!a->n_words) return fail_usage("init needs a MODEL, or --batch\nusage: tare init %s", a->command->usage);
+    if (hashes == folder) return fail_usage("say where the weights go: -o DIR, or --digest for their hashes alone");
+    if (!folder && (a->value[OPT_FORCE] || a->value[OPT_MAX_SHARD])) return fail_usage("--force and --max-shard-size go with -o DIR");
+    return run_model(a, &o);
+}
+
+const command command_init = {
+    .name = "init",
+    .usage = "MODEL -o DIR [options] | MODEL --digest | --batch",
+    .summary = "fresh weights, bit for bit those of Model(config), as a checkpoint",
+    .about = "Draws the weights that Transformers draws for torch.manual_seed(SEED); Model(config) on a CPU, bit for\n"
+             "bit, and writes them as a checkpoint that from_pretrained loads. DIR appears whole or not at all; the\n"
+             "same command again goes on where an interrupted one stopped. Without --dtype the weights are float32,\n"
+             "as Model(config) makes them; with it they are what from_config(config, dtype=...) holds.\n"
+             "--rng philox draws each tensor by its name: the same bytes for every number of threads, shard and\n"
+             "dtype, equal to the reference in distribution alone.\n",
+    .examples = "  tare init openai-community/gpt2 --seed 0 -o gpt2-fresh\n"
+                "  tare init llama --set num_hidden_layers=2 --dtype bf16 --rng philox -o small --max-shard-size 200MB\n"
+                "  tare init bert --digest\n",
+    .exits = "  0 written or printed; with --batch: 0, or 1 if any line failed\n",
+    .options = MODEL_OPTIONS | BIT(OPT_SEED) | BIT(OPT_OUTPUT) | BIT(OPT_RNG) | BIT(OPT_DIGEST) | BIT(OPT_MAX_SHARD) | BIT(OPT_FORCE) |
+               BIT(OPT_BATCH) | BIT(OPT_THREADS) | BIT(OPT_JSON),
+    .min_words = 0,
+    .max_words = 1,
+    .run = run,
+};
+int init_to_folder(const args *a, const tare_model *m, tare_init_options *o) { (void)a, (void)m, (void)o; return 2; }

@@ -1,0 +1,220 @@
+/* tare_init() and its kin: fresh weights. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "filling.h"
+#include "../core/sha256.h"
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- the plan ---- */
+
+typedef struct planning { tare_model *m; tare_error err; bool ok; } planning;
+static bool make_plan(void *to) {
+    planning *w = to;
+    w->ok = init_plan_make(&w->m->plan, w->m->root, &w->m->lazy, &w->err);
+    return true;
+}
+/* Rules read the config, which takes memory of the model's own arena too. */
+static bool make_plan_in_lazy(void *to) {
+    planning *w = to;
+    return guarded(&w->m->lazy, &w->err, make_plan, w);
+}
+const init_plan *plan_of(const tare_model *m, tare_error *err) {
+    planning w = {.m = (tare_model *)m};
+    pthread_mutex_lock(&w.m->base.lock);
+    if (!m->planned) w.m->planned = guarded(&w.m->base.a, &w.err, make_plan_in_lazy, &w) && w.ok;
+    pthread_mutex_unlock(&w.m->base.lock);
+    if (m->planned) return &m->plan;
+    if (err) *err = w.err;
+    return NULL;
+}
+
+/* ---- what all ways of filling share ---- */
+
+static int cores(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+
+uint64_t slot_bytes(const filling *f, size_t slot) {
+    const tensor_node *t = f->plan->slots[slot].t;
+    return (uint64_t)t->elements * tare_dtype_bytes((tare_dtype)t->dtype);
+}
+static bool out_of_memory(tare_error *err, uint64_t bytes) {
+    error_set(err, TARE_IO, "out_of_memory", NULL, "out of memory: %llu bytes are needed", (unsigned long long)bytes);
+    return false;
+}
+bool fill_begin(filling *f, const tare_model *m, const tare_init_options *o) {
+    *f = (filling){.m = m, .o = o ? *o : (tare_init_options){0}};
+    f->plan = plan_of(m, &f->err);
+    if (!f->plan) return false;
+    f->items = tare_tensor_at(m, 0);
+    if (f->plan->slot_count && !f->items) return out_of_memory(&f->err, f->plan->slot_count * sizeof *f->items);
+    for (size_t i = 0; i < f->plan->slot_count; i++)
+        if (f->plan->slots[i].value == i) f->all += slot_bytes(f, i);
+    return true;
+}
+bool tell(filling *f, uint64_t bytes) {
+    f->made += bytes;
+    if (!f->o.progress || f->o.progress(f->o.progress_to, f->made, f->all)) return true;
+    f->cancelled = true;
+    return false;
+}
+static init_how how_of(const filling *f) {
+    return (init_how){.seed = f->o.seed, .philox = f->o.rng == TARE_RNG_PHILOX, .threads = f->o.threads > 0 ? f->o.threads : cores(), .items = f->items};
+}
+bool fill_all(filling *f, const init_out *out) {
+    init_how how = how_of(f);
+    uint32_t next;
+    if (!init_run(f->plan, &how, out, &next, &f->err)) {
+        if (f->cancelled) error_set(&f->err, TARE_IO, "cancelled", NULL, "cancelled; nothing was kept");
+        return false;
+    }
+    if (f->o.next) *f->o.next = next;
+    return true;
+}
+bool refused(bool ok, const filling *f, tare_error *err) {
+    if (!ok && err) *err = f->err;
+    return !ok;
+}
+
+/* ---- all at once, in memory ---- */
+
+struct tare_weights {
+    const tare_item *items;
+    size_t slot_count;
+    char *all;
+    uint64_t bytes, mapped;
+    uint64_t at[];          /* where each slot's value begins */
+};
+typedef struct in_memory { filling f; tare_weights *w; } in_memory;
+
+static void *memory_of(void *to, size_t slot) {
+    tare_weights *w = ((in_memory *)to)->w;
+    return w->all + w->at[slot];
+}
+static bool slot_done(void *to, size_t slot) {
+    in_memory *i = to;
+    return tell(&i->f, slot_bytes(&i->f, slot));
+}
+static uint64_t aligned(uint64_t n) { return (n + 63) & ~(uint64_t)63; }
+static tare_weights *weights_for(filling *f) {
+    const init_plan *p = f->plan;
+    tare_weights *w = tarei_malloc(sizeof *w + p->slot_count * sizeof *w->at);
+    if (!w) return out_of_memory(&f->err, p->slot_count * sizeof *w->at), NULL;
+    *w = (tare_weights){.items = f->items, .slot_count = p->slot_count, .bytes = f->all};
+    for (size_t i = 0; i < p->slot_count; i++)
+        if (p->slots[i].value == i) w->at[i] = w->mapped, w->mapped += aligned(slot_bytes(f, i));
+    for (size_t i = 0; i < p->slot_count; i++) w->at[i] = w->at[p->slots[i].value];
+    if (!w->mapped) w->mapped = 64;
+    w->all = mmap(NULL, w->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (w->all == MAP_FAILED) {
+        free(w);
+        return out_of_memory(&f->err, f->all), NULL;
+    }
+    madvise(w->all, w->mapped, MADV_HUGEPAGE); /* pages appear two megabytes at a time */
+    return w;
+}
+tare_weights *tare_init(const tare_model *m, const tare_init_options *options, tare_error *err) {
+    in_memory i = {.w = NULL};
+    bool ok = fill_begin(&i.f, m, options) && (i.w = weights_for(&i.f));
+    ok = ok && fill_all(&i.f, &(init_out){.memory = memory_of, .done = slot_done, .to = &i});
+    if (!refused(ok, &i.f, err)) return i.w;
+    tare_weights_free(i.w);
+    return NULL;
+}
+void *tare_weights_data(const tare_weights *w, const tare_item *t) {
+    return w && t >= w->items && t < w->items + w->slot_count ? w->all + w->at[t - w->items] : NULL;
+}
+uint64_t tare_weights_bytes(const tare_weights *w) { return w ? w->bytes : 0; }
+void tare_weights_free(tare_weights *w) {
+    if (!w) return;
+    munmap(w->all, w->mapped);
+    free(w);
+}
+
+/* ---- one at a time ---- */
+
+typedef struct held { size_t slot; void *bytes; struct held *next; } held;
+typedef struct one_by_one { filling f; tare_take take; void *to; held *held; } one_by_one;
+
+static held **held_at(one_by_one *o, size_t slot) {
+    held **h = &o->held;
+    while (*h && (*h)->slot != slot) h = &(*h)->next;
+    return h;
+}
+/* Most tensors are filled by one op, and gone before the next one begins. */
+static void *memory_for_now(void *to, size_t slot) {
+    one_by_one *o = to;
+    held *h = *held_at(o, slot);
+    if (h) return h->bytes;
+    size_t n = (size_t)slot_bytes(&o->f, slot);
+    h = tarei_malloc(sizeof *h);
+    void *bytes = h ? tarei_malloc(n ? n : 1) : NULL;
+    if (!bytes) return free(h), NULL;
+    *h = (held){slot, bytes, o->held};
+    o->held = h;
+    return bytes;
+}
+static bool no_room(void *to, size_t slot, uint64_t first, const void *bytes, size_t n) {
+    one_by_one *o = to;
+    (void)first, (void)bytes, (void)n;
+    return out_of_memory(&o->f.err, slot_bytes(&o->f, slot));
+}
+static bool pass(void *to, size_t slot) {
+    one_by_one *o = to;
+    held **at = held_at(o, slot), *h = *at;
+    if (!h) return no_room(to, slot, 0, NULL, 0);
+    size_t n = (size_t)slot_bytes(&o->f, slot);
+    o->f.cancelled = !o->take(o->to, &o->f.items[slot], h->bytes, n);
+    *at = h->next;
+    free(h->bytes);
+    free(h);
+    return !o->f.cancelled && tell(&o->f, n);
+}
+tare_status tare_init_each(const tare_model *m, const tare_init_options *options, tare_take each, void *to, tare_error *err) {
+    one_by_one o = {.take = each, .to = to};
+    bool ok = fill_begin(&o.f, m, options);
+    ok = ok && fill_all(&o.f, &(init_out){.memory = memory_for_now, .piece = no_room, .done = pass, .to = &o});
+    for (held *h = o.held, *next; h; h = next) {
+        next = h->next;
+        free(h->bytes);
+        free(h);
+    }
+    return refused(ok, &o.f, err) ? o.f.err.status : TARE_OK;
+}
+
+/* ---- a part of one ---- */
+
+static bool is_slice(filling *f, const tare_item *t, uint64_t first, uint64_t n) {
+    tare_error *err = &f->err;
+    if (f->o.rng != TARE_RNG_PHILOX)
+        error_set(err, TARE_USAGE, "usage", NULL, "a slice alone needs the philox generator: torch's values depend on all draws before");
+    else if (t < f->items || t >= f->items + f->plan->slot_count) error_set(err, TARE_USAGE, "usage", NULL, "the tensor is none of this model");
+    else {
+        uint64_t elements = (uint64_t)f->plan->slots[t - f->items].t->elements;
+        if (first <= elements && n <= elements - first) return true;
+        error_set(err, TARE_USAGE, "usage", t->path, "%s has %llu elements, and the slice ends beyond them", t->path, (unsigned long long)elements);
+    }
+    return false;
+}
+tare_status tare_init_slice(const tare_model *m, const tare_init_options *options, const tare_item *t, uint64_t first, uint64_t n, void *out,
+                            tare_error *err) {
+    filling f;
+    bool ok = fill_begin(&f, m, options) && is_slice(&f, t, first, n);
+    init_how how = how_of(&f);
+    ok = ok && init_slice(f.plan, &how, f.plan->slots[t - f.items].value, first, n, out, &f.err);
+    return refused(ok, &f, err) ? f.err.status : TARE_OK;
+}
+void tare_sha256(const void *bytes, size_t n, char hex[65]) {
+    sha256 h;
+    sha256_start(&h);
+    sha256_take(&h, bytes, n);
+    sha256_end(&h, hex);
+}
