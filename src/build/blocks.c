@@ -23,10 +23,11 @@ static int act_index(const char *name) {
 }
 static const char *act_name(size_t i, void *to) { return (void)to, i < sizeof acts / sizeof *acts ? acts[i].name : NULL; }
 
-/* XIELUActivation learns two scalars, made in bfloat16 whatever the default dtype is. */
+/* XIELUActivation learns two scalars, made in bfloat16 whatever the default dtype is: log(expm1(x)) of 0.8 and 0.3, where each
+ * step is rounded to that. */
 static void xielu(mod *m) {
-    in_dtype(param(m, "alpha_p", FULL(log(expm1(0.8))), 1), DT_BF16);
-    in_dtype(param(m, "alpha_n", FULL(log(expm1(0.8 - 0.5))), 1), DT_BF16);
+    in_dtype(param(m, "alpha_p", FULL(0.2041015625), 1), DT_BF16);
+    in_dtype(param(m, "alpha_n", FULL(-1.046875), 1), DT_BF16);
     buffer_scalar(m, "beta", FULL(0.5), DT_BF16, PERSISTENT);
     buffer_scalar(m, "eps", FULL(-1e-6), DT_BF16, PERSISTENT);
 }

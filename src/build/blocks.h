@@ -16,11 +16,16 @@ void conv1d_gpt(mod *m, const char *name, int64_t nf, int64_t nx);
 /* What a rotary table is made from: kept with its buffers for initialisation. */
 typedef struct rope {
     const char *type;   /* "default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional" */
-    double theta;
+    double theta;       /* the base of the powers; "dynamic" has stretched it already */
+    double over;        /* the exponents are 0, 2, 4 ... over this */
     int64_t dim;        /* rotary dimensions */
     int64_t entries;    /* of the table */
-    const cfg *config;
-    const char *layer_type; /* NULL when rope_parameters is flat */
+    int64_t turning;    /* so many entries are not 0: fewer than all for "proportional" */
+    double factor;      /* of the types that stretch; else 1 */
+    double low, high;   /* "yarn": the entries between which it blends; "llama3": low_freq_factor and high_freq_factor */
+    double original;    /* "llama3": original_max_position_embeddings */
+    const double *short_factors; /* "longrope": one for each entry, or one for all */
+    int64_t short_n;
 } rope;
 /* XRotaryEmbedding(config): transient float32 buffers inv_freq and original_inv_freq. The rotary size is head_dim (or
  * hidden_size / num_attention_heads); times partial_rotary_factor for every rope type but "default", and for that too where

@@ -37,6 +37,25 @@ static double ratio(const parameters *p) { /* what stands in for a factor of nul
     if (original == 0) refuse_value(p, "its original_max_position_embeddings is 0");
     return most / original;
 }
+/* The entry that turns so many times over the original length. */
+static double yarn_entry(const rope *r, double turns) {
+    const double pi = 3.141592653589793;
+    return ((double)r->dim * log(r->original / (turns * 2 * pi))) / (2 * log(r->theta));
+}
+static void settle_yarn(const parameters *p, rope *r) {
+    double fast = set(p, "beta_fast") ? needed(p, "beta_fast") : 32, slow = set(p, "beta_slow") ? needed(p, "beta_slow") : 1;
+    r->factor = given(p, "factor") ? needed(p, "factor") : ratio(p);
+    r->original = needed(p, "original_max_position_embeddings");
+    r->low = yarn_entry(r, fast);
+    r->high = yarn_entry(r, slow);
+    val truncate = dict_get(cfg_get(p->c, "rope_parameters"), "truncate"); /* of the whole, not of a layer type */
+    if (truncate.kind == VAL_ABSENT || val_true(truncate)) {
+        r->low = floor(r->low);
+        r->high = ceil(r->high);
+    }
+    r->low = fmax(r->low, 0);
+    r->high = fmin(r->high, (double)(r->dim - 1));
+}
 static void check_yarn(const parameters *p, int64_t d) {
     static const char *const betas[] = {"beta_fast", "beta_slow"}, *const scales[] = {"mscale", "mscale_all_dim"};
     double theta = needed(p, "rope_theta"), original = needed(p, "original_max_position_embeddings");
@@ -49,6 +68,12 @@ static void check_yarn(const parameters *p, int64_t d) {
     if (ok(p) && (theta <= 0 || theta == 1)) refuse_value(p, "rope_type \"yarn\" needs a rope_theta above 0 other than 1");
     if (ok(p) && d % 2 && d != 3) refuse_value(p, "rope_type \"yarn\" needs an even number of rotary dimensions");
 }
+static void settle_llama3(const parameters *p, rope *r) {
+    r->factor = needed(p, "factor");
+    r->low = needed(p, "low_freq_factor");
+    r->high = needed(p, "high_freq_factor");
+    r->original = needed(p, "original_max_position_embeddings");
+}
 static void check_llama3(const parameters *p) {
     needed(p, "factor");
     if (needed(p, "low_freq_factor") == 0 || needed(p, "high_freq_factor") == 0)
@@ -60,6 +85,18 @@ static void check_dynamic(const parameters *p, int64_t d) {
     if (!val_number(cfg_get(p->c, "max_position_embeddings"), &most) || most == 0)
         cfg_refuse(p->c, "max_position_embeddings", "bad_value", "rope_type \"dynamic\" divides by it");
     if (ok(p) && d == 2) refuse_value(p, "rope_type \"dynamic\" needs more than 2 rotary dimensions");
+}
+static void settle_dynamic(const parameters *p, rope *r) {
+    double factor = needed(p, "factor"), most = 1;
+    val_number(cfg_get(p->c, "max_position_embeddings"), &most);
+    r->theta *= pow(factor * most / most - (factor - 1), (double)r->dim / (double)(r->dim - 2));
+}
+static void settle_longrope(const parameters *p, rope *r) {
+    val factors = dict_get(p->all, "short_factor");
+    double *short_factors = arena_array(p->c->s->a, factors.n, sizeof(double));
+    for (uint32_t i = 0; i < factors.n; i++) val_number(factors.items[i], &short_factors[i]);
+    r->short_factors = short_factors;
+    r->short_n = factors.n;
 }
 /* The short factors scale the table entry by entry; a single one, or a single entry, is spread over the other. */
 static int64_t check_longrope(const parameters *p, int64_t n) {
@@ -106,7 +143,17 @@ static int64_t entries_of(const parameters *p, int64_t d) {
     else if (!strcmp(p->type, "proportional")) return proportional(p);
     return n;
 }
-static const struct rope *table(mod *m, const cfg *c, val params, const char *layer_type, bool partial) {
+/* What the table's values are worked out from, once its parameters are known to be good. */
+static void settle(const parameters *p, rope *r) {
+    r->factor = 1;
+    r->turning = strcmp(p->type, "proportional") ? r->entries : (int64_t)floor(p->share * p->head / 2);
+    if (!strcmp(p->type, "yarn")) settle_yarn(p, r);
+    else if (!strcmp(p->type, "llama3")) settle_llama3(p, r);
+    else if (!strcmp(p->type, "dynamic")) settle_dynamic(p, r);
+    else if (!strcmp(p->type, "longrope")) settle_longrope(p, r);
+    else if (strcmp(p->type, "default") && given(p, "factor")) r->factor = needed(p, "factor");
+}
+static const struct rope *table(mod *m, const cfg *c, val params, bool partial) {
     parameters p = {.c = c, .all = params, .type = type_of(c, params), .share = 1};
     if (!p.type) return NULL;
     p.head = head_dim_of(c, p.type);
@@ -117,8 +164,10 @@ static const struct rope *table(mod *m, const cfg *c, val params, const char *la
     int64_t d = size > 0 && size <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : 0;
     if (mod_ok(m) && d < 1 && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head has no dimensions");
     struct rope *r = arena_new(c->s->a, struct rope);
-    *r = (struct rope){.type = p.type, .theta = theta, .dim = d, .config = c, .layer_type = layer_type};
+    bool of_head = !strcmp(p.type, "proportional") || (!strcmp(p.type, "default") && !partial);
+    *r = (struct rope){.type = p.type, .theta = theta, .dim = d, .over = of_head ? p.head : (double)d};
     if (mod_ok(m)) r->entries = entries_of(&p, d);
+    if (mod_ok(m)) settle(&p, r);
     return mod_ok(m) ? r : NULL;
 }
 static void add_tables(mod *m, const char *prefix, const struct rope *r) {
@@ -134,7 +183,7 @@ void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partia
     if (!val_is(dict_get(get(c, "rope_parameters"), "rope_type"), "default")) rope_standardize((cfg *)c);
     val params = get(c, "rope_parameters");
     if (params.kind != VAL_DICT) cfg_refuse(c, "rope_parameters", "bad_type", "rotary parameters are an object");
-    add_tables(x, "", mod_ok(m) ? table(x, c, params, NULL, partial) : NULL);
+    add_tables(x, "", mod_ok(m) ? table(x, c, params, partial) : NULL);
     done(x);
 }
 
@@ -156,7 +205,7 @@ void rotary_by_layer_type(mod *m, const char *name, const char *cls, const cfg *
         val one = dict_get(params, kind);
         if (one.kind == VAL_NULL) continue;
         if (one.kind != VAL_DICT) cfg_refuse(c, "rope_parameters", "missing_key", "it needs an entry \"%s\"", kind);
-        else add_tables(x, mod_printf(x, "%s_", kind), table(x, c, one, kind, false));
+        else add_tables(x, mod_printf(x, "%s_", kind), table(x, c, one, false));
     }
     done(x);
 }

@@ -1,7 +1,12 @@
+/* What tensors hold that are made by formula, without a draw. */
 #ifndef TARE_INIT_FORMULA_H
 #define TARE_INIT_FORMULA_H
-#include "../core/error.h"
 #include "../core/node.h"
+
+/* Whether value_fill() knows the op of a `fill`: the others are draws, or nothing at all. */
+bool value_is_formula(int op);
+/* Writes all elements of t, in its dtype, as `how` says; false with an error where that is no formula or makes no sense for t. */
 bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *err);
-bool value_magnitude(const void *direction, const tensor_node *direction_t, int axis_kept, const tensor_node *t, void *dst);
+/* Weight norm's magnitude t of a direction: the norms over all axes but `axis`, or over all where that is -1. */
+bool value_magnitude(const void *direction, const tensor_node *direction_t, int axis, const tensor_node *t, void *dst, tare_error *err);
 #endif

@@ -164,7 +164,7 @@ static bool magnitude(runner *r, const init_op *op, const void *direction) {
     const init_op *m = &r->p->ops[op->magnitude];
     if (!m->live) return true;
     void *norms = room(r, all_bytes(m->t));
-    bool ok = norms && value_magnitude(direction, op->t, (int)m->fill->formula->row - 1, m->t, norms) && give(r, m->slot, m->t, norms);
+    bool ok = norms && value_magnitude(direction, op->t, (int)m->fill->formula->row - 1, m->t, norms, r->err) && give(r, m->slot, m->t, norms);
     free(norms);
     return ok;
 }

@@ -70,7 +70,7 @@ static void WhisperForAudioClassification(mod *m, const cfg *c) {
 
 static void WhisperPreTrainedModel_init_weights(mod *m, const cfg *c) {
     init_weights(m, c);
-    if (is_a(m, "WhisperEncoder")) init_made(m, "embed_positions.weight", SINUSOIDS);
+    if (is_a(m, "WhisperEncoder")) init_made(m, "embed_positions.weight", SINUSOIDS(10000));
     else if (is_a(m, "WhisperForAudioClassification") && flag(c, "use_weighted_layer_sum"))
         init_constant(m, "layer_weights", 1.0 / (double)(count(c, "num_hidden_layers") + 1));
 }
