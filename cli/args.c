@@ -21,6 +21,7 @@ const option options[OPT_COUNT] = {
     [OPT_QUANTIZED] = {"--quantized", NULL, "comes with a later release"},
     [OPT_THREADS] = {"--threads", "N", "how many lines to work on at once (default: one per core)"},
     [OPT_IDS] = {"--ids", NULL, "the ids whose configs are built in"},
+    [OPT_TRAINING] = {"--training", "OPTIM", "what training with adamw, sgd or sgd-momentum holds, without activations"},
     [OPT_JSON] = {"--json", NULL, "JSON on standard output, errors as JSON on standard error"},
     [OPT_HELP] = {"--help", NULL, "this text"},
 };
