@@ -50,7 +50,7 @@ bool journal_read(int fd, const char plan[65], size_t n, void (*done)(void *to, 
     head_of(plan, head);
     char *text = read_file(fd, n, &bytes);
     bool ours = text && bytes > HEAD && memcmp(text, head, HEAD) == 0 && text[HEAD] == '\n';
-    const char *at = text + (ours ? HEAD + 1 : 0);
+    const char *at = ours ? text + HEAD + 1 : text;
     while (ours && read_line(&at, n, &tensor)) done(to, tensor);
     if (ours) ours = ftruncate(fd, at - text) == 0;
     free(text);

@@ -345,7 +345,6 @@ static bool close_files(save *s) {
     }
     return ok;
 }
-/* The journal goes first: after an exchange new/ is the old folder, and no run may take that for its own half. */
 static bool finish(save *s, tare_error *err) {
     if (atomic_load(&s->failed)) return take_error(s, err);
     if (!all_there(s, err) || !stage_may_replace(&s->g, err)) return false;

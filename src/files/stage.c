@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "stage.h"
 #include "../core/arena.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

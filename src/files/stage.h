@@ -10,7 +10,6 @@
 #ifndef TARE_FILES_STAGE_H
 #define TARE_FILES_STAGE_H
 #include "../core/error.h"
-#include <dirent.h>
 
 typedef struct stage {
     char *dir, *folder, *work_path; /* DIR without slashes at its end, the folder it is in, and the work folder */
@@ -26,7 +25,8 @@ bool stage_open(stage *g, const char *dir, bool force, tare_error *err);
 bool stage_fresh(stage *g, bool clear, tare_error *err);
 /* DIR may still be made: it is absent or, with force, may be replaced. */
 bool stage_may_replace(const stage *g, tare_error *err);
-/* new/ becomes DIR, and what DIR was is gone. All in new/ has reached the disk, and the journal is gone. */
+/* new/ becomes DIR; what DIR was is in the work folder. Before: all in new/ has reached the disk, and the journal is gone, for after an
+ * exchange new/ is the old folder. A kill between these two costs what was written, not DIR. */
 bool stage_publish(stage *g, tare_error *err);
 void stage_close(stage *g, bool remove); /* remove: the work folder too */
 
