@@ -27,6 +27,7 @@ const option options[OPT_COUNT] = {
     [OPT_DIGEST] = {"--digest", NULL, "print PATH, DTYPE, SHAPE, SHA256[:16] of every tensor instead, then the next float"},
     [OPT_MAX_SHARD] = {"--max-shard-size", "SIZE", "no file larger than this, where tensors allow (default: 50GB)"},
     [OPT_FORCE] = {"--force", NULL, "exchange a checkpoint folder that exists, whole"},
+    [OPT_TRAINING] = {"--training", "OPTIM", "what training with adamw, sgd or sgd-momentum holds, without activations"},
     [OPT_JSON] = {"--json", NULL, "JSON on standard output, errors as JSON on standard error"},
     [OPT_HELP] = {"--help", NULL, "this text"},
 };

@@ -7,6 +7,7 @@ _tare_values() {
     --attn) echo eager sdpa flash_attention_2 flash_attention_3 flash_attention_4 flex_attention ;;
     --host) echo gpu=none gpu=sm_75 gpu=sm_80 gpu=sm_90,flash_attn=2.8 ;;
     --layout) echo runtime file ;;
+    --training) echo adamw sgd sgd-momentum ;;
     --class) tare models --json 2>/dev/null | grep -o '"[A-Za-z0-9]*"' | tr -d '"' | grep '^[A-Z]' | sort -u ;;
     esac
 }
@@ -16,7 +17,8 @@ _tare_options() {
     case $1 in
     show) echo "$model --help" ;;
     tree) echo "$model --params --buffers --fold --layout --json --help" ;;
-    facts | count | attn) echo "$model --json --help" ;;
+    count) echo "$model --training --json --help" ;;
+    facts | attn) echo "$model --json --help" ;;
     config) echo "--class --auto --set --dtype --why --batch --threads --json --help" ;;
     models) echo "--ids --json --help" ;;
     scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
