@@ -30,7 +30,7 @@ static bool has_dim(const undoing *u, int dim) {
     return true;
 }
 static bool room_for(undoing *u, int64_t n, named_views *out) {
-    if (n > MOST_ENTRIES) return refuse(u, "too_large", "would write more than four million tensors");
+    if (n > MOST_ENTRIES) return refuse(u, "too_large", "would write more than two million tensors");
     *out = (named_views){.v = arena_array(u->p->a, (size_t)n, sizeof *out->v)};
     return true;
 }

@@ -4,7 +4,7 @@
 #include "pattern.h"
 #include "../core/node.h"
 
-enum { MOST_RANK = 8, MOST_ENTRIES = 1 << 22 };
+enum { MOST_RANK = 8, MOST_ENTRIES = 1 << 21 };
 typedef struct view { /* of a tensor's elements: where they start, and how far each dimension steps */
     int64_t from, size[MOST_RANK], step[MOST_RANK];
     int rank;
