@@ -140,6 +140,16 @@ TARE_API size_t tare_tensor_count(const tare_model *m);
 TARE_API const tare_item *tare_tensor_at(const tare_model *m, size_t i);           /* NULL beyond the end */
 TARE_API const tare_item *tare_tensor_find(const tare_model *m, const char *path); /* NULL when there is none */
 
+typedef struct tare_disk_tensor { /* a tensor as save_pretrained writes it */
+    const char *key;
+    tare_dtype dtype;
+    int rank;
+    const int64_t *shape;
+} tare_disk_tensor;
+/* Calls visit for every tensor that save_pretrained writes for this model, fresh from its config, in the order in which it shards
+ * them, until it returns false (then TARE_NO). Strings and shapes live until visit returns. */
+TARE_API tare_status tare_model_layout(const tare_model *m, bool (*visit)(void *to, const tare_disk_tensor *t), void *to, tare_error *err);
+
 typedef struct tare_counts {
     uint64_t total, trainable;   /* elements of parameters, each shared tensor once */
     uint64_t with_ties;          /* the same, shared tensors counted at every path */

@@ -1,6 +1,8 @@
 /* What a family says about its classes: upstream's class attributes, under upstream's names. */
 #ifndef TARE_CORE_FAMILY_H
 #define TARE_CORE_FAMILY_H
+#include <stdbool.h>
+#include <stddef.h>
 struct tare_mod;
 struct cfg;
 
@@ -10,6 +12,31 @@ typedef struct text_pair { const char *from, *to; } text_pair;
 #define MAP(...) ((const text_pair[]){__VA_ARGS__, {NULL, NULL}})
 #define NONE ((const char *const[]){NULL})
 #define NO_MAP ((const text_pair[]){{NULL, NULL}})
+
+/* How a model's files differ from the model: upstream's conversion mapping, written from file to model as upstream writes it.
+ * Patterns are upstream's regular expressions, letter for letter. Saving takes the rules backwards. */
+typedef struct layout_op { /* what is done to the tensors that a converter takes */
+    enum { OP_END, OP_MERGE_MODULELIST, OP_CONCATENATE, OP_CHUNK, OP_SPLIT, OP_TRANSPOSE, OP_INTERLEAVE, OP_PERMUTE_FOR_ROPE } what;
+    int dim, dim1;           /* dim1: of Transpose */
+    bool check_dims;         /* of Transpose: only where the shapes differ */
+    const char *attribute;   /* of Concatenate and Chunk: the config's key for how many; of PermuteForRope: the sub-config */
+    const char *const *only; /* of PermuteForRope: the layers' names */
+} layout_op;
+typedef struct layout_rule {
+    enum { LAYOUT_END, LAYOUT_RENAME, LAYOUT_CONVERT, LAYOUT_PREFIX_ADD, LAYOUT_PREFIX_REMOVE } what;
+    const char *const *file, *const *model; /* patterns; of a prefix: file[0] is it */
+    const layout_op *ops;
+} layout_rule;
+#define LAYOUT(...) ((const layout_rule[]){__VA_ARGS__, {.what = LAYOUT_END}})
+#define RENAME(in_file, in_model) {LAYOUT_RENAME, SET(in_file), SET(in_model), NULL}
+#define CONVERT(in_file, in_model, ...) {LAYOUT_CONVERT, in_file, in_model, (const layout_op[]){__VA_ARGS__, {.what = OP_END}}}
+#define PREFIX_REMOVE(prefix) {LAYOUT_PREFIX_REMOVE, SET(prefix), NULL, NULL} /* for loading alone: a fresh model is saved without */
+#define MergeModulelist(d) {.what = OP_MERGE_MODULELIST, .dim = (d)}
+#define Concatenate(d) {.what = OP_CONCATENATE, .dim = (d)}
+/* A list of experts, each with three linear layers, that the model holds as two stacked parameters. */
+#define EXPERTS(experts, gate, up, down)                                                                                         \
+    CONVERT(SET(experts ".*." gate ".weight", experts ".*." up ".weight"), SET(experts ".gate_up_proj"), MergeModulelist(0), Concatenate(1)), \
+    CONVERT(SET(experts ".*." down ".weight"), SET(experts ".down_proj"), MergeModulelist(0))
 
 typedef struct model_facts { /* what is left out is inherited from `like`, else the reference's default */
     const char *config;              /* config class, "LlamaConfig" */
@@ -24,6 +51,7 @@ typedef struct model_facts { /* what is left out is inherited from `like`, else 
     const char *const *pp_plan;
     const char *const *compatible_flash_implementations;
     void (*init_weights)(struct tare_mod *module, const struct cfg *c); /* def.h's init rules */
+    const layout_rule *layout;       /* of this very class, not inherited; looked up before its config's */
 } model_facts;
 typedef struct model_class {
     const char *name;
@@ -41,6 +69,7 @@ typedef struct config_class {
     void (*validate_architecture)(const struct cfg *c);
     void (*validate_layer_type)(const struct cfg *c);
     void (*to_dict)(struct cfg *c);              /* changes to the copy that to_dict() prints */
+    const layout_rule *layout;                   /* of this model type */
 } config_class;
 typedef struct family {
     const char *name;                     /* the package: "llama" */

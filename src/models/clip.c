@@ -152,8 +152,9 @@ const family family_clip = {
         {.name = "CLIPVisionConfig", .model_type = "clip_vision_model", .validate_architecture = heads_divide_hidden_size},
         {.name = "CLIPConfig", .model_type = "clip", .post_init = CLIPConfig}),
     .models = MODELS(
-        {"CLIPTextModel", CLIPTextModel, &CLIPPreTrainedModel, {.config = "CLIPTextConfig"}},
-        {"CLIPVisionModel", CLIPVisionModel, &CLIPPreTrainedModel, {.config = "CLIPVisionConfig", .main_input_name = "pixel_values"}},
+        {"CLIPTextModel", CLIPTextModel, &CLIPPreTrainedModel, {.config = "CLIPTextConfig", .layout = LAYOUT(PREFIX_REMOVE("text_model"))}},
+        {"CLIPVisionModel", CLIPVisionModel, &CLIPPreTrainedModel,
+         {.config = "CLIPVisionConfig", .main_input_name = "pixel_values", .layout = LAYOUT(PREFIX_REMOVE("vision_model"))}},
         {"CLIPModel", CLIPModel, &CLIPPreTrainedModel, {0}},
         {"CLIPTextModelWithProjection", CLIPTextModelWithProjection, &CLIPPreTrainedModel,
          {.config = "CLIPTextConfig", .base_model_prefix = "text_model"}},

@@ -114,7 +114,8 @@ static const model_facts DeepseekV3PreTrainedModel = {
 
 const family family_deepseek_v3 = {
     .name = "deepseek_v3",
-    .configs = CONFIGS({.name = "DeepseekV3Config", .model_type = "deepseek_v3", .post_init = DeepseekV3Config}),
+    .configs = CONFIGS({.name = "DeepseekV3Config", .model_type = "deepseek_v3", .post_init = DeepseekV3Config,
+                        .layout = LAYOUT(EXPERTS("mlp.experts", "gate_proj", "up_proj", "down_proj"))}),
     .models = MODELS({"DeepseekV3Model", DeepseekV3Model, .like = &DeepseekV3PreTrainedModel},
                      {"DeepseekV3ForCausalLM", DeepseekV3ForCausalLM, .like = &DeepseekV3PreTrainedModel,
                       .own = {.can_generate = YES,

@@ -71,7 +71,8 @@ static const model_facts MixtralPreTrainedModel = {
 
 const family family_mixtral = {
     .name = "mixtral",
-    .configs = CONFIGS({.name = "MixtralConfig", .model_type = "mixtral", .post_init = MixtralConfig}),
+    .configs = CONFIGS({.name = "MixtralConfig", .model_type = "mixtral", .post_init = MixtralConfig,
+                        .layout = LAYOUT(RENAME(".block_sparse_moe.", ".mlp."), EXPERTS(".experts", "w1", "w3", "w2"))}),
     .models = MODELS({"MixtralModel", MixtralModel, .like = &MixtralPreTrainedModel},
                      {"MixtralForCausalLM", MixtralForCausalLM, .like = &MixtralPreTrainedModel,
                       .own = {.can_generate = YES,

@@ -127,9 +127,11 @@ const family family_siglip = {
                        {.name = "SiglipVisionConfig", .model_type = "siglip_vision_model"},
                        {.name = "SiglipConfig", .model_type = "siglip"}),
     .models = MODELS(
-        {"SiglipTextModel", SiglipTextModel, &SiglipPreTrainedModel, {.config = "SiglipTextConfig", .base_model_prefix = "text_model"}},
+        {"SiglipTextModel", SiglipTextModel, &SiglipPreTrainedModel,
+         {.config = "SiglipTextConfig", .base_model_prefix = "text_model", .layout = LAYOUT(PREFIX_REMOVE("text_model"))}},
         {"SiglipVisionModel", SiglipVisionModel, &SiglipPreTrainedModel,
-         {.config = "SiglipVisionConfig", .base_model_prefix = "vision_model", .main_input_name = "pixel_values"}},
+         {.config = "SiglipVisionConfig", .base_model_prefix = "vision_model", .main_input_name = "pixel_values",
+          .layout = LAYOUT(PREFIX_REMOVE("vision_model"))}},
         {"SiglipModel", SiglipModel, &SiglipPreTrainedModel, {0}},
         {"SiglipForImageClassification", SiglipForImageClassification, &SiglipPreTrainedModel, {.main_input_name = "pixel_values"}}),
 };

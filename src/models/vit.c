@@ -99,7 +99,14 @@ static const model_facts ViTPreTrainedModel = {
 const family family_vit = {
     .name = "vit",
     .configs = CONFIGS({.name = "ViTConfig", .model_type = "vit", .post_init = ViTConfig}),
-    .models = MODELS({"ViTModel", ViTModel, .like = &ViTPreTrainedModel},
+    .models = MODELS({"ViTModel", ViTModel, .like = &ViTPreTrainedModel,
+                      .own = {.layout = LAYOUT(RENAME("encoder\\.layer\\.", "layers."),
+                                               RENAME("attention.query", "q_proj"),
+                                               RENAME("attention.key", "k_proj"),
+                                               RENAME("attention.value", "v_proj"),
+                                               RENAME("attention.output.dense", "attention.o_proj"),
+                                               RENAME("intermediate.dense", "mlp.fc1"),
+                                               RENAME("output.dense", "mlp.fc2"))}},
                      {"ViTForMaskedImageModeling", ViTForMaskedImageModeling, .like = &ViTPreTrainedModel},
                      {"ViTForImageClassification", ViTForImageClassification, .like = &ViTPreTrainedModel}),
 };

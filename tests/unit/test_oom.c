@@ -15,6 +15,8 @@ static bool discard(void *to, const char *data, size_t n) {
     return true;
 }
 
+static bool next_tensor(void *to, const tare_disk_tensor *t) { return discard(to, t->key, 0); }
+
 static void out_of_memory(const tare_error *err, const char *what, long k) {
     if (err->status != TARE_IO || strcmp(err->code, "out_of_memory"))
         fail_msg("%s, allocation %ld: status %d, code \"%s\", %s", what, k, (int)err->status, err->code, err->message);
@@ -22,6 +24,8 @@ static void out_of_memory(const tare_error *err, const char *what, long k) {
 static void write_texts(const tare_model *m, long k) {
     static const tare_text texts[] = {TARE_TEXT_PRINT, TARE_TEXT_TREE, TARE_TEXT_FACTS, TARE_TEXT_CONFIG};
     char hex[65];
+    tare_error none = {0};
+    if (tare_model_layout(m, next_tensor, NULL, &none) != TARE_OK) out_of_memory(&none, "layout", k);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         tare_error err = {0};
         if (tare_model_write(m, texts[i], discard, NULL, &err) != TARE_OK) out_of_memory(&err, "write", k);

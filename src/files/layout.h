@@ -1,0 +1,41 @@
+/* A model's tensors as save_pretrained writes them: names, shapes and order, and where each byte of the model's tensors goes. */
+#ifndef TARE_FILES_LAYOUT_H
+#define TARE_FILES_LAYOUT_H
+#include "../core/error.h"
+#include "../core/node.h"
+
+typedef struct layout_entry { /* a tensor on disk */
+    const char *key;
+    const int64_t *shape;
+    int64_t elements;
+    uint64_t bytes;
+    uint8_t dtype;
+    int8_t rank;
+} layout_entry;
+typedef struct layout_axis { int64_t count; uint64_t from_step, to_step; } layout_axis;
+typedef struct layout_piece { /* n bytes at `from` of a model's tensor are those at `to` of a disk tensor, and so again along each axis */
+    uint64_t from, to, n;
+    size_t entry;
+    const layout_axis *axes; /* outermost first; their steps in the model's tensor fall */
+    int axis_count;          /* 0: one run of bytes */
+} layout_piece;
+typedef struct layout_source { /* a slot of the model; only the first that holds a tensor has pieces */
+    const tensor_node *tensor;
+    const layout_piece *pieces; /* by `from` */
+    size_t count;
+} layout_source;
+typedef struct layout {
+    const layout_entry *entries; /* in the order of the reference's dict, which decides how it shards */
+    size_t entry_count;
+    const layout_source *sources; /* the slots in walk order */
+    size_t source_count;
+} layout;
+
+/* NULL with err (not NULL) set; all of it lives in the arena. */
+const layout *layout_make(arena *a, const node *root, tare_error *err);
+
+/* Hands on where bytes go: n of them, at `at` of disk tensor `entry`. False stops. */
+typedef bool (*layout_put)(void *to, size_t entry, uint64_t at, const unsigned char *bytes, size_t n);
+/* The n bytes at `at` of a source's tensor, in any portions and in any order: hands each to where it belongs. */
+bool layout_scatter(const layout_source *s, uint64_t at, const unsigned char *bytes, size_t n, layout_put put, void *to);
+#endif

@@ -1,0 +1,16 @@
+/* A set of names with a number each. */
+#ifndef TARE_FILES_NAMES_H
+#define TARE_FILES_NAMES_H
+#include "../core/arena.h"
+
+typedef struct name_table {
+    arena *a;
+    struct name_row { const char *name; size_t value; } *rows;
+    size_t n, cap; /* cap is a power of two, or 0 */
+} name_table;
+/* The value of the name: `value` where it is new, else the one it came with first. */
+size_t name_put(name_table *t, const char *name, size_t value);
+
+/* Upstream's order of keys: by the words between the dots, numbers by their value and before words. */
+int name_order(const char *a, const char *b);
+#endif
