@@ -36,6 +36,7 @@ typedef struct cfg {
     val attn, experts;   /* requested implementations: text, null, or whatever the file says */
     const char *attn_chosen, *experts_chosen; /* once a model was built */
     val output_attentions, name_or_path;
+    val written;         /* what a model class writes into its config: seen where the config is saved */
     bool done;           /* post_init is over */
     _Atomic uint8_t hints[64]; /* where a key was found last, by its address: a guess that saves the search; index + 1 */
 } cfg;

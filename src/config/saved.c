@@ -126,6 +126,8 @@ val cfg_saved(const cfg *c, arena *a, const char *class_name, const char *dtype,
     memcpy(copy.entries, c->entries, c->n * sizeof *copy.entries);
     cfg_set(&copy, "dtype", val_text(dtype), TARE_FROM_OVERRIDE, NULL);
     cfg_set(&copy, "architectures", list_of(a, &name, 1), TARE_FROM_OVERRIDE, NULL);
+    for (uint32_t i = 0; i < c->written.n; i++)
+        cfg_set(&copy, c->written.members[i].key, c->written.members[i].v, TARE_FROM_FORMULA, NULL);
     val out = {0};
     if (may_be_saved(&copy)) out = settled(a, diff(&s, &copy, cfg_to_dict(&copy)), &copy, false, true);
     if (!session_ok(&s)) *err = s.err;
