@@ -90,7 +90,9 @@ typedef enum tare_text {
     TARE_TEXT_PRINT, /* print(model), with its final newline */
     TARE_TEXT_TREE,  /* the canonical tree (docs/formats.md) */
     TARE_TEXT_FACTS, /* JSON: what __init__ and post_init settle */
-    TARE_TEXT_CONFIG /* JSON: the effective config, as to_dict() gives it */
+    TARE_TEXT_CONFIG, /* JSON: the effective config, as to_dict() gives it */
+    TARE_TEXT_SAVED_CONFIG, /* config.json as save_pretrained() writes it; TARE_BAD for what it refuses */
+    TARE_TEXT_SAVED_GENERATION /* generation_config.json likewise; nothing for a model that does not generate */
 } tare_text;
 TARE_API tare_status tare_model_write(const tare_model *m, tare_text what, tare_sink take, void *to, tare_error *err);
 TARE_API tare_status tare_model_digest(const tare_model *m, tare_text what, char hex[65], tare_error *err); /* sha256 of that text */

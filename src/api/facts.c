@@ -1,5 +1,6 @@
 /* What __init__ and post_init settle besides the tree, as one dict. */
 #include "facts.h"
+#include "../build/generation.h"
 #include "../build/ties.h"
 #include "../tree/tree.h"
 #include <stdlib.h>
@@ -116,45 +117,6 @@ static val loss_type(const char *cls) {
         for (size_t i = 0; i < N; i++)
             if (!strncmp(at, losses[i], strlen(losses[i]))) return val_text(losses[i]);
     return val_null();
-}
-
-/* ---- generation config ---- */
-
-static const char *const generation_keys[] = {
-    "max_length", "max_new_tokens", "min_length", "min_new_tokens", "early_stopping", "max_time", "stop_strings", "do_sample", "num_beams",
-    "use_mtp", "use_cache", "cache_implementation", "cache_config", "max_cache_len", "temperature", "top_k", "top_p", "min_p", "top_h",
-    "typical_p", "epsilon_cutoff", "eta_cutoff", "repetition_penalty", "encoder_repetition_penalty", "length_penalty",
-    "no_repeat_ngram_size", "bad_words_ids", "renormalize_logits", "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values",
-    "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "sequence_bias", "token_healing", "guidance_scale",
-    "watermarking_config", "num_return_sequences", "output_attentions", "output_hidden_states", "output_scores", "output_logits",
-    "return_dict_in_generate", "pad_token_id", "bos_token_id", "eos_token_id", "encoder_no_repeat_ngram_size", "decoder_start_token_id",
-    "is_assistant", "num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold", "prompt_lookup_num_tokens",
-    "max_matching_ngram_size", "assistant_early_exit", "assistant_lookbehind", "target_lookbehind", "assistant_ensemble_weight",
-    "speculation_type", "compile_config", "disable_compile", "continuous_batching_config", "low_memory", "penalty_alpha", "dola_layers",
-    "diversity_penalty", "num_beam_groups", "constraints", "force_words_ids", "prefill_chunk_size",
-};
-
-/* The part that generates: a decoder, generator or text config, else the config itself. */
-static const cfg *decoder_config(const cfg *c) {
-    static const char *const parts[] = {"decoder", "generator", "text_config"};
-    for (size_t i = 0; i < 3; i++) {
-        val v = cfg_get(c, parts[i]);
-        if (v.kind == VAL_CFG) return v.cfg;
-    }
-    return c;
-}
-static val generation_config(arena *a, const cfg *c) {
-    static const char *const extra_outputs[] = {"output_attentions", "output_hidden_states", "output_scores", "output_logits"};
-    val whole_dict = cfg_to_dict_in(c, a), decoder = cfg_to_dict_in(decoder_config(c), a), out = {.kind = VAL_DICT};
-    for (size_t i = 0; i < sizeof generation_keys / sizeof *generation_keys; i++) {
-        val v = dict_get(whole_dict, generation_keys[i]);
-        if (!val_given(v)) v = dict_get(decoder, generation_keys[i]);
-        if (val_given(v)) out = dict_with(a, out, generation_keys[i], v);
-    }
-    for (size_t i = 0; i < 4 && !val_true(dict_get(out, "return_dict_in_generate")); i++)
-        if (val_true(dict_get(out, extra_outputs[i]))) out = dict_with(a, out, "return_dict_in_generate", val_bool(true));
-    out = dict_with(a, out, "_from_model_config", val_bool(true));
-    return dict_with(a, out, "transformers_version", val_text("5.23.0"));
 }
 
 /* ---- all of it ---- */

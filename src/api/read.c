@@ -1,6 +1,7 @@
 /* Reading handles: texts, digests, rows, tensors, counts. */
 #include "handle.h"
 #include "facts.h"
+#include "../build/generation.h"
 #include "../config/json.h"
 #include "../config/rows.h"
 #include "../config/source.h"
@@ -14,17 +15,30 @@ static tare_model *changing(const tare_model *m) { return (tare_model *)m; }
 
 /* ---- texts ---- */
 
-typedef struct writing { const tare_model *m; const cfg *c; tare_text what; sink *s; arena a; } writing;
+typedef struct writing { const tare_model *m; const cfg *c; tare_text what; sink *s; arena a; tare_error err; } writing;
 
+/* The files of a checkpoint: keys sorted, ASCII only. Absent when there is none, or when it is refused. */
+static val saved_file(writing *w) {
+    const node *root = w->m->root;
+    const tensor_node *first = tree_first_float(root);
+    if (w->what == TARE_TEXT_SAVED_GENERATION)
+        return FACT(root->model, can_generate) == YES ? generation_saved(&w->a, root->config, &w->err) : (val){0};
+    if (first) return cfg_saved(root->config, &w->a, root->cls, tare_dtype_torch(tare_model_dtype(w->m)), &w->err);
+    error_set(&w->err, TARE_BAD, "bad_value", "", "%s has no floating parameter here, and so no dtype to save with its config", root->cls);
+    return (val){0};
+}
 /* to_dict() and the facts make values: in an arena of this call, so that readers do not meet. */
 static bool write_json(void *to) {
     writing *w = to;
-    if (w->what == TARE_TEXT_FACTS) json_write(w->s, facts_of(&w->a, w->m->root), 2);
-    else json_write(w->s, cfg_to_dict_in(w->c, &w->a), 2);
+    bool saved = w->what == TARE_TEXT_SAVED_CONFIG || w->what == TARE_TEXT_SAVED_GENERATION;
+    val v = saved ? saved_file(w) : w->what == TARE_TEXT_FACTS ? facts_of(&w->a, w->m->root) : cfg_to_dict_in(w->c, &w->a);
+    if (v.kind == VAL_ABSENT) return w->err.status == TARE_OK;
+    if (saved) json_write_ascii(w->s, v, 2);
+    else json_write(w->s, v, 2);
     sink_char(w->s, '\n');
     return true;
 }
-static bool write_text(writing *w, tare_error *err) {
+static tare_status write_text(writing *w, tare_error *err) {
     bool ok = true;
     if (w->what == TARE_TEXT_PRINT) tree_print(w->m->root, w->s);
     else if (w->what == TARE_TEXT_TREE) tree_canonical(w->m->root, w->s);
@@ -33,25 +47,21 @@ static bool write_text(writing *w, tare_error *err) {
         arena_free(&w->a);
     }
     sink_flush(w->s);
-    return ok;
-}
-static tare_status finish(bool ok, const sink *s, tare_error *err) {
-    if (!ok) return TARE_IO;
-    if (!s->failed) return TARE_OK;
-    if (err) *err = (tare_error){0}, error_set(err, TARE_IO, "io", NULL, "the output could not be written");
-    return TARE_IO;
+    if (ok && w->s->failed) error_set(&w->err, TARE_IO, "io", NULL, "the output could not be written");
+    if (err && w->err.status) *err = w->err;
+    return w->err.status ? w->err.status : ok ? TARE_OK : TARE_IO;
 }
 tare_status tare_model_write(const tare_model *m, tare_text what, tare_sink out, void *to, tare_error *err) {
     sink s;
     sink_open(&s, out, to);
     writing w = {.m = m, .c = m->base.c, .what = what, .s = &s};
-    return finish(write_text(&w, err), &s, err);
+    return write_text(&w, err);
 }
 tare_status tare_config_write(const tare_config *c, tare_sink out, void *to, tare_error *err) {
     sink s;
     sink_open(&s, out, to);
     writing w = {.c = c->c, .what = TARE_TEXT_CONFIG, .s = &s};
-    return finish(write_text(&w, err), &s, err);
+    return write_text(&w, err);
 }
 tare_status tare_model_digest(const tare_model *m, tare_text what, char hex[65], tare_error *err) {
     sha256 h;

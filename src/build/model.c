@@ -1,5 +1,6 @@
 /* One model: attention settled, modules made, ties resolved. */
 #include "builder.h"
+#include "generation.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -172,4 +172,5 @@
 #pragma redefine_extname with_flag tare_def_with_flag
 #pragma redefine_extname with_int tare_def_with_int
 #pragma redefine_extname with_text tare_def_with_text
+#pragma redefine_extname writes tare_def_writes
 #pragma redefine_extname zero_pad2d tare_def_zero_pad2d

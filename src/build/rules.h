@@ -22,6 +22,8 @@ val config_to_dict(cfg *c, const char *config_class_name, val d);
 void backbone_outputs(cfg *c, val out_features, val out_indices);
 void backbone_to_dict(cfg *c);
 void backbone_verify(const cfg *c);                     /* BackboneMixin.__init__: the same check again, after leftover keys */
+/* config.key = v in a model's __init__, on the config that it was given and not on a copy: only a saved config shows it. */
+void writes(const cfg *c, const char *key, val v);
 /* standardize_rope_params() */
 void standardize_rope(cfg *c);
 /* The validate_architecture() that many classes share: hidden_size must be a multiple of num_attention_heads. */

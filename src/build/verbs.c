@@ -139,6 +139,10 @@ static const cfg *with(const cfg *c, const char *key, val v) {
 const cfg *with_flag(const cfg *c, const char *key, bool v) { return with(c, key, val_bool(v)); }
 const cfg *with_int(const cfg *c, const char *key, int64_t v) { return with(c, key, val_int(v)); }
 const cfg *with_text(const cfg *c, const char *key, const char *v) { return with(c, key, val_text(v)); }
+void writes(const cfg *c, const char *key, val v) {
+    cfg *mine = (cfg *)c;
+    mine->written = dict_with(c->s->a, c->written, key, v);
+}
 
 /* ---- rules ---- */
 

@@ -36,6 +36,7 @@ typedef struct cfg {
     val attn, experts;   /* requested implementations: text, null, or whatever the file says */
     const char *attn_chosen, *experts_chosen; /* once a model was built */
     val output_attentions, name_or_path;
+    val written;         /* what a model class writes into its config: seen where the config is saved */
     bool done;           /* post_init is over */
     _Atomic uint8_t hints[64]; /* where a key was found last, by its address: a guess that saves the search; index + 1 */
 } cfg;
@@ -54,6 +55,10 @@ void cfg_experts(cfg *c, val v);
 void cfg_dtype(cfg *c, const char *torch_name);  /* _from_config: this config and its parts */
 val cfg_to_dict(const cfg *c);                   /* to_dict() */
 val cfg_to_dict_in(const cfg *c, arena *a);      /* the same, made in another arena: the config is only read */
+/* config.json as save_pretrained() has it, of a model of that class and dtype; absent when it is refused, and then err says why. */
+val cfg_saved(const cfg *c, arena *a, const char *class_name, const char *dtype, tare_error *err);
+val val_settled(arena *a, val v);                /* keys sorted at every depth */
+const char *const *generation_defaults(void);    /* settings of generation that no config keeps unless it has such a field; NULL-ended */
 const cfg *cfg_text_config(const cfg *c, bool decoder); /* get_text_config(decoder=...); an error when ambiguous or no config */
 val cfg_text_part(const cfg *c, bool decoder);   /* the value it finds; absent when there is none */
 const char *dtype_canonical(const char *name);   /* "half" -> "float16"; NULL: torch has no such dtype */

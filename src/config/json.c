@@ -2,6 +2,7 @@
 #include "survey.h"
 #include "../core/num.h"
 #include <json-c/json.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,14 +16,23 @@ static val read_list(arena *a, struct json_object *o, bool marked) {
     for (size_t i = 0; i < n; i++) items[i] = read_value(a, json_object_array_get_idx(o, i), marked);
     return (val){.kind = VAL_LIST, .n = (uint32_t)n, .items = items};
 }
+/* {"__float__": "NaN"}: how a saved config holds what JSON has no number for. */
+static bool tagged_float(val d, double *out) {
+    static const struct { const char *name; double value; } known[] = {{"Infinity", INFINITY}, {"-Infinity", -INFINITY}, {"NaN", (double)NAN}};
+    for (size_t i = 0; d.n == 1 && !strcmp(d.members[0].key, "__float__") && i < 3; i++)
+        if (val_is(d.members[0].v, known[i].name)) return *out = known[i].value, true;
+    return false;
+}
 static val read_dict(arena *a, struct json_object *o, bool marked) {
     size_t n = (size_t)json_object_object_length(o), i = 0;
     member *m = arena_array(a, n, sizeof *m);
+    double d;
     json_object_object_foreach(o, key, value) {
         m[i].key = arena_text(a, key, strlen(key));
         m[i++].v = read_value(a, value, marked);
     }
-    return (val){.kind = VAL_DICT, .n = (uint32_t)n, .members = m};
+    val v = {.kind = VAL_DICT, .n = (uint32_t)n, .members = m};
+    return tagged_float(v, &d) ? val_real(d) : v;
 }
 static val read_value(arena *a, struct json_object *o, bool marked) {
     switch (json_object_get_type(o)) {
@@ -110,51 +120,72 @@ bool json_read(arena *a, const char *text, size_t n, const char *what, val *out,
 
 /* ---- writing ---- */
 
-static void quote(sink *s, const char *text, size_t n) {
+typedef struct writer { sink *s; int indent; bool ascii; } writer;
+
+static void put_code(sink *s, unsigned c) {
+    static const char hex[] = "0123456789abcdef";
+    char code[6] = {'\\', 'u', hex[c >> 12], hex[c >> 8 & 15], hex[c >> 4 & 15], hex[c & 15]};
+    sink_put(s, code, 6);
+}
+/* The character at p, of valid UTF-8, as one or two escapes; returns its bytes. */
+static size_t put_wide(sink *s, const char *p) {
+    unsigned char first = (unsigned char)*p;
+    size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    unsigned c = first & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) c = c << 6 | ((unsigned char)p[i] & 0x3f);
+    if (c > 0xffff) put_code(s, 0xd800 + ((c - 0x10000) >> 10));
+    put_code(s, c > 0xffff ? 0xdc00 + ((c - 0x10000) & 0x3ff) : c);
+    return n;
+}
+static void quote(const writer *w, const char *text, size_t n) {
+    sink *s = w->s;
     sink_char(s, '"');
     for (size_t i = 0, from = 0; i <= n; i++) {
         unsigned char c = i < n ? (unsigned char)text[i] : 0;
-        if (i < n && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
+        bool wide = w->ascii && c >= 0x80;
+        if (i < n && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && !wide) continue;
         sink_put(s, text + from, i - from);
-        from = i + 1;
         if (i == n) break;
-        const char *known = strchr("\"\"\\\\\nn\tt\rr\bb\ff", c), hex[] = "0123456789abcdef";
-        char code[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-        if (c && known) sink_char(s, '\\'), sink_char(s, known[1]);
-        else sink_put(s, code, 6);
+        const char *known = strchr("\"\"\\\\\nn\tt\rr\bb\ff", c);
+        if (wide) i += put_wide(s, text + i) - 1;
+        else if (c && known) sink_char(s, '\\'), sink_char(s, known[1]);
+        else put_code(s, c);
+        from = i + 1;
     }
     sink_char(s, '"');
 }
 
-static void newline(sink *s, int indent, int depth) {
-    if (indent < 0) return;
-    sink_char(s, '\n');
-    sink_spaces(s, (size_t)(indent * depth));
+static void newline(const writer *w, int depth) {
+    if (w->indent < 0) return;
+    sink_char(w->s, '\n');
+    sink_spaces(w->s, (size_t)(w->indent * depth));
 }
-static void write_value(sink *s, val v, int indent, int depth) {
+static void write_value(const writer *w, val v, int depth) {
     char text[NUM_TEXT];
+    sink *s = w->s;
     switch (v.kind) {
     case VAL_BOOL: sink_text(s, v.b ? "true" : "false"); return;
     case VAL_INT: sink_int(s, v.i); return;
     case VAL_REAL: sink_put(s, text, num_float(text, v.d)); return;
     case VAL_BIG: sink_put(s, v.s, v.n); return;
-    case VAL_TEXT: quote(s, v.s, v.n); return;
+    case VAL_TEXT: quote(w, v.s, v.n); return;
     case VAL_LIST:
     case VAL_DICT:
         sink_char(s, v.kind == VAL_LIST ? '[' : '{');
         for (uint32_t i = 0; i < v.n; i++) {
-            if (i) sink_text(s, indent < 0 ? ", " : ",");
-            newline(s, indent, depth + 1);
-            if (v.kind == VAL_DICT) quote(s, v.members[i].key, strlen(v.members[i].key)), sink_text(s, ": ");
-            write_value(s, v.kind == VAL_LIST ? v.items[i] : v.members[i].v, indent, depth + 1);
+            if (i) sink_text(s, w->indent < 0 ? ", " : ",");
+            newline(w, depth + 1);
+            if (v.kind == VAL_DICT) quote(w, v.members[i].key, strlen(v.members[i].key)), sink_text(s, ": ");
+            write_value(w, v.kind == VAL_LIST ? v.items[i] : v.members[i].v, depth + 1);
         }
-        if (v.n) newline(s, indent, depth);
+        if (v.n) newline(w, depth);
         sink_char(s, v.kind == VAL_LIST ? ']' : '}');
         return;
     default: sink_text(s, "null");
     }
 }
-void json_write(sink *s, val v, int indent) { write_value(s, v, indent, 0); }
+void json_write(sink *s, val v, int indent) { write_value(&(writer){s, indent, false}, v, 0); }
+void json_write_ascii(sink *s, val v, int indent) { write_value(&(writer){s, indent, true}, v, 0); }
 
 typedef struct cut { char *data; size_t n, most; bool more; } cut;
 static bool cut_take(void *to, const char *data, size_t n) {

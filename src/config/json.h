@@ -12,6 +12,7 @@ enum { JSON_DEPTH = 128, JSON_LARGEST = 16 << 20 };
 bool json_read(arena *a, const char *text, size_t n, const char *what, val *out, tare_error *err);
 /* indent < 0: one line, ", " and ": " between; else indented by that many spaces a level. */
 void json_write(sink *s, val v, int indent);
+void json_write_ascii(sink *s, val v, int indent); /* the same with everything beyond ASCII as \u escapes */
 /* One line, at most `most` bytes with "..." at the cut; for messages. */
 const char *json_short(arena *a, val v, size_t most);
 #endif

@@ -93,16 +93,19 @@ static void settle_dtype(cfg *c) {
 
 /* ---- the common part ---- */
 
-static void drop_generation_keys(cfg *c) {
+const char *const *generation_defaults(void) {
     static const char *const keys[] = {
         "max_length", "min_length", "do_sample", "use_cache", "early_stopping", "num_beams", "temperature", "top_k", "top_p", "typical_p",
         "repetition_penalty", "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids",
         "num_return_sequences", "output_scores", "return_dict_in_generate", "forced_bos_token_id", "forced_eos_token_id",
         "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "epsilon_cutoff",
         "eta_cutoff", "encoder_repetition_penalty", "num_assistant_tokens", "num_assistant_tokens_schedule",
-        "assistant_confidence_threshold", "assistant_lookbehind", "target_lookbehind", "num_beam_groups", "diversity_penalty",
+        "assistant_confidence_threshold", "assistant_lookbehind", "target_lookbehind", "num_beam_groups", "diversity_penalty", NULL,
     };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) left_take(c, keys[i]);
+    return keys;
+}
+static void drop_generation_keys(cfg *c) {
+    for (const char *const *key = generation_defaults(); *key; key++) left_take(c, *key);
 }
 static void take_reserved(cfg *c) {
     drop_generation_keys(c);

@@ -59,7 +59,8 @@ static void GPT2LMHeadModel(mod *m, const cfg *c) {
 static void GPT2DoubleHeadsModel(mod *m, const cfg *c) {
     sub(m, "transformer", GPT2Model, c);
     linear(m, "lm_head", dim(c, "n_embd"), dim(c, "vocab_size"), false);
-    sub(m, "multiple_choice_head", GPT2SequenceSummary, c, 1); /* this class sets num_labels to 1 */
+    writes(c, "num_labels", val_int(1));
+    sub(m, "multiple_choice_head", GPT2SequenceSummary, c, 1); /* that num_labels */
 }
 static void GPT2ForSequenceClassification(mod *m, const cfg *c) {
     sub(m, "transformer", GPT2Model, c);

@@ -93,6 +93,8 @@ static void T5ForConditionalGeneration(mod *m, const cfg *c) {
 }
 static void T5EncoderModel(mod *m, const cfg *c) {
     embedding(m, "shared", dim(c, "vocab_size"), dim(c, "d_model"), NO_PAD);
+    writes(c, "use_cache", val_bool(false));
+    writes(c, "is_encoder_decoder", val_bool(false));
     sub(m, "encoder", T5Stack, c); /* is_decoder stays as the config has it */
 }
 static void T5ForSequenceClassification(mod *m, const cfg *c) {

@@ -54,9 +54,11 @@ static void WhisperForConditionalGeneration(mod *m, const cfg *c) {
     linear(m, "proj_out", dim(c, "d_model"), dim(c, "vocab_size"), false);
 }
 static void WhisperDecoderWrapper(mod *m, const cfg *c) {
+    writes(c, "is_encoder_decoder", val_bool(false));
     sub(m, "decoder", WhisperDecoder, with_flag(c, "is_encoder_decoder", false));
 }
 static void WhisperForCausalLM(mod *m, const cfg *c) {
+    writes(c, "is_encoder_decoder", val_bool(false));
     sub(m, "model", WhisperDecoderWrapper, with_flag(c, "is_encoder_decoder", false));
     linear(m, "proj_out", dim(c, "hidden_size"), dim(c, "vocab_size"), false);
 }
