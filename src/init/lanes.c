@@ -291,4 +291,36 @@ static void replace(uint16_t *x, size_t n, uint16_t from, uint16_t to) {
     for (size_t i = 0; i < n; i++) x[i] = (x[i] & mask) == (from & mask) ? to : x[i];
 }
 
-const lanes LANES = {NAME, twist, grow, temper, philox, uniform, normal, bf16, f16, of_bf16, of_f16, outside, replace};
+/* ---- past the caches --------------------------------------------------------------------------------------------------- */
+
+#if defined(__AVX512F__)
+static inline void stream_line(char *to, const char *from) { _mm512_stream_si512((void *)to, _mm512_loadu_si512(from)); }
+#elif defined(__AVX2__)
+static inline void stream_line(char *to, const char *from) {
+    for (int i = 0; i < 64; i += 32) _mm256_stream_si256((void *)(to + i), _mm256_loadu_si256((const void *)(from + i)));
+}
+#elif defined(__SSE2__)
+static inline void stream_line(char *to, const char *from) {
+    for (int i = 0; i < 64; i += 16) _mm_stream_si128((void *)(to + i), _mm_loadu_si128((const void *)(from + i)));
+}
+#else
+static inline void stream_line(char *to, const char *from) { memcpy(to, from, 64); }
+#endif
+
+static void stream(void *to, const void *from, size_t bytes) {
+    char *out = to;
+    const char *in = from, *end = in + bytes;
+    size_t head = -(uintptr_t)out & 63;
+    if (head > bytes) head = bytes;
+    memcpy(out, in, head);
+    for (out += head, in += head; end - in >= 64; out += 64, in += 64) stream_line(out, in);
+    memcpy(out, in, (size_t)(end - in));
+}
+
+static void fence(void) {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
+
+const lanes LANES = {NAME, twist, grow, temper, philox, uniform, normal, bf16, f16, of_bf16, of_f16, outside, stream, fence, replace};
