@@ -44,8 +44,7 @@ static void redraw(const job *j, uint64_t at, size_t n, float *x) {
     float fresh[RUN];
     for (uint64_t number = 1; j->l->outside(x, n, j->lo, j->hi); number++) {
         attempt(j, j->d, number, at, n, fresh);
-        for (size_t i = 0; i < n; i++)
-            if (x[i] < j->lo || x[i] > j->hi) x[i] = fresh[i];
+        j->l->patch(x, fresh, n, j->lo, j->hi);
     }
 }
 

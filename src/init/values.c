@@ -16,6 +16,11 @@ static void round_16(const lanes *l, tare_dtype dtype, const float *in, size_t n
     else l->bf16(out, in, n);
 }
 
+static void widen_16(const lanes *l, tare_dtype dtype, const uint16_t *in, size_t n, float *out) {
+    if (dtype == TARE_F16) l->of_f16(out, in, n);
+    else l->of_bf16(out, in, n);
+}
+
 bool values_large(tare_dtype dtype, uint64_t n) { return n >= ((uint64_t)4 << 20) / tare_dtype_bytes(dtype); }
 
 static void put(const lanes *l, void *to, const void *from, size_t bytes, bool large) {
@@ -81,8 +86,7 @@ double values_get(const lanes *l, tare_dtype dtype, const void *x, size_t i) {
     float f;
     if (dtype == TARE_F64) return ((const double *)x)[i];
     if (dtype == TARE_F32) return (double)((const float *)x)[i];
-    if (dtype == TARE_F16) l->of_f16(&f, (const uint16_t *)x + i, 1);
-    else l->of_bf16(&f, (const uint16_t *)x + i, 1);
+    widen_16(l, dtype, (const uint16_t *)x + i, 1, &f);
     return (double)f;
 }
 
@@ -105,27 +109,31 @@ size_t values_outside(const lanes *l, tare_dtype dtype, const void *x, size_t n,
     if (dtype == TARE_F32) return l->outside(x, n, (float)lo, (float)hi);
     for (size_t at = 0; at < n; at += PIECE) {
         size_t k = n - at < PIECE ? n - at : PIECE;
-        if (dtype == TARE_F16) l->of_f16(values, (const uint16_t *)x + at, k);
-        else l->of_bf16(values, (const uint16_t *)x + at, k);
+        widen_16(l, dtype, (const uint16_t *)x + at, k, values);
         count += l->outside(values, k, (float)lo, (float)hi);
     }
     return count;
 }
 
-static void patch_floats(float *x, const float *fresh, size_t n, float lo, float hi) {
+static void patch_doubles(double *x, const double *fresh, size_t n, double lo, double hi) {
     for (size_t i = 0; i < n; i++) x[i] = x[i] < lo || x[i] > hi ? fresh[i] : x[i];
 }
 
+static void patch_16(const lanes *l, tare_dtype dtype, uint16_t *x, const uint16_t *fresh, size_t n, float lo, float hi) {
+    float old[PIECE], other[PIECE];
+    for (size_t at = 0; at < n; at += PIECE) {
+        size_t k = n - at < PIECE ? n - at : PIECE;
+        widen_16(l, dtype, x + at, k, old);
+        widen_16(l, dtype, fresh + at, k, other);
+        l->patch(old, other, k, lo, hi);
+        round_16(l, dtype, old, k, x + at);
+    }
+}
+
 void values_patch(const lanes *l, tare_dtype dtype, void *x, const void *fresh, size_t n, double lo, double hi) {
-    size_t size = tare_dtype_bytes(dtype);
-    if (dtype == TARE_F32) {
-        patch_floats(x, fresh, n, (float)lo, (float)hi);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        double v = values_get(l, dtype, x, i);
-        if (v < lo || v > hi) memcpy((char *)x + i * size, (const char *)fresh + i * size, size);
-    }
+    if (dtype == TARE_F64) patch_doubles(x, fresh, n, lo, hi);
+    else if (dtype == TARE_F32) l->patch(x, fresh, n, (float)lo, (float)hi);
+    else patch_16(l, dtype, x, fresh, n, (float)lo, (float)hi);
 }
 
 static double below(const draw *d, double x) { return (1 + erf((x - d->a) / d->b / sqrt(2))) / 2; }
