@@ -81,17 +81,15 @@ static void make_doubles(const lanes *l, const draw *d, const uint32_t *raw, siz
     memcpy(to, p, n * sizeof *p);
 }
 
-/* Normals: n is a multiple of 16. */
-void draw_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, char *to) {
-    if (d->dtype != TARE_F64) values_make(l, d, raw, n, to);
+void draw_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, char *to, bool large) {
+    if (d->dtype != TARE_F64) values_make(l, d, raw, n, to, large);
     else for (size_t i = 0; i < n; i += BLOCK) make_doubles(l, d, raw + 2 * i, n - i < BLOCK ? n - i : BLOCK, to + i * sizeof(double));
 }
 
-/* All n of a piece; only the last piece has a length that is no multiple of 16. */
-void draw_make_piece(const lanes *l, const draw *d, const uint32_t *raw, size_t n, char *to) {
+void draw_make_piece(const lanes *l, const draw *d, const uint32_t *raw, size_t n, char *to, bool large) {
     size_t rest = d->kind == DRAW_NORMAL ? n % BLOCK : 0;
-    draw_make(l, d, raw, n - rest, to);
-    if (rest) draw_make(l, d, raw + (draw_words(d, n) - BLOCK) * draw_wide(d), BLOCK, to + (n - BLOCK) * tare_dtype_bytes(d->dtype));
+    draw_make(l, d, raw, n - rest, to, large);
+    if (rest) draw_make(l, d, raw + (draw_words(d, n) - BLOCK) * draw_wide(d), BLOCK, to + (n - BLOCK) * tare_dtype_bytes(d->dtype), false);
 }
 
 /* ---- filling and streaming --------------------------------------------------------------------------------------------------- */
@@ -99,7 +97,7 @@ void draw_make_piece(const lanes *l, const draw *d, const uint32_t *raw, size_t 
 static char *place(const job *j, uint64_t i) { return j->dst + i * tare_dtype_bytes(j->d->dtype); }
 
 static bool use_fill(job *j, uint32_t *raw, uint64_t first, size_t n) {
-    draw_make_piece(j->g->lanes, j->d, raw, n, place(j, first));
+    draw_make_piece(j->g->lanes, j->d, raw, n, place(j, first), values_large(j->d->dtype, j->d->n));
     return true;
 }
 
@@ -111,7 +109,7 @@ bool draw_fill(rng *g, const draw *d, int threads, void *dst) {
 }
 
 static bool use_sink(job *j, uint32_t *raw, uint64_t first, size_t n) {
-    draw_make_piece(j->g->lanes, j->d, raw, n, (char *)raw);
+    draw_make_piece(j->g->lanes, j->d, raw, n, (char *)raw, false);
     return j->sink(j->to, first, n, raw);
 }
 

@@ -69,7 +69,7 @@ static void temper(uint32_t *to, const uint32_t *x, size_t n) {
 
 /* ---- Philox -------------------------------------------------------------------------------------------------------- */
 
-enum { ROUNDS = 10 };
+enum { ROUNDS = 7 };
 #define TIMES_0 0xD2511F53u
 #define TIMES_2 0xCD9E8D57u
 #define KEY_0 0x9E3779B9u
@@ -87,14 +87,14 @@ static void philox_one(uint32_t to[4], uint64_t key, uint64_t low, uint64_t high
 }
 
 /* A vector holds one word of several counters, each in 64 bits, since that is what the product of two needs. The upper halves
- * are of no account until the end. */
+ * are of no account until the end; v_high() is a shuffle, as shifts would wait for the unit that multiplies. */
 #if defined(__AVX512F__)
 typedef __m512i vec;
 static inline vec v_all(uint64_t u) { return _mm512_set1_epi64((long long)u); }
 static inline vec v_mul(vec a, vec b) { return _mm512_mul_epu32(a, b); }
 static inline vec v_xor(vec a, vec b) { return _mm512_xor_si512(a, b); }
 static inline vec v_add(vec a, vec b) { return _mm512_add_epi64(a, b); }
-static inline vec v_high(vec a) { return _mm512_srli_epi64(a, 32); }
+static inline vec v_high(vec a) { return _mm512_shuffle_epi32(a, _MM_PERM_DDBB); }
 static inline vec v_join(vec low, vec high) { return _mm512_mask_shuffle_epi32(low, 0xAAAA, high, _MM_PERM_CCAA); }
 static inline vec v_evens(vec a, vec b) { return _mm512_unpacklo_epi64(a, b); }
 static inline vec v_odds(vec a, vec b) { return _mm512_unpackhi_epi64(a, b); }
@@ -105,7 +105,7 @@ static inline vec v_all(uint64_t u) { return _mm256_set1_epi64x((long long)u); }
 static inline vec v_mul(vec a, vec b) { return _mm256_mul_epu32(a, b); }
 static inline vec v_xor(vec a, vec b) { return _mm256_xor_si256(a, b); }
 static inline vec v_add(vec a, vec b) { return _mm256_add_epi64(a, b); }
-static inline vec v_high(vec a) { return _mm256_srli_epi64(a, 32); }
+static inline vec v_high(vec a) { return _mm256_shuffle_epi32(a, 0xF5); }
 static inline vec v_join(vec low, vec high) { return _mm256_blend_epi32(low, _mm256_slli_epi64(high, 32), 0xAA); }
 static inline vec v_evens(vec a, vec b) { return _mm256_unpacklo_epi64(a, b); }
 static inline vec v_odds(vec a, vec b) { return _mm256_unpackhi_epi64(a, b); }
@@ -116,7 +116,7 @@ static inline vec v_all(uint64_t u) { return _mm_set1_epi64x((long long)u); }
 static inline vec v_mul(vec a, vec b) { return _mm_mul_epu32(a, b); }
 static inline vec v_xor(vec a, vec b) { return _mm_xor_si128(a, b); }
 static inline vec v_add(vec a, vec b) { return _mm_add_epi64(a, b); }
-static inline vec v_high(vec a) { return _mm_srli_epi64(a, 32); }
+static inline vec v_high(vec a) { return _mm_shuffle_epi32(a, 0xF5); }
 static inline vec v_join(vec low, vec high) { return _mm_or_si128(_mm_and_si128(low, v_all(0xffffffff)), _mm_slli_epi64(high, 32)); }
 static inline vec v_evens(vec a, vec b) { return _mm_unpacklo_epi64(a, b); }
 static inline vec v_odds(vec a, vec b) { return _mm_unpackhi_epi64(a, b); }
@@ -275,15 +275,27 @@ static void of_f16(float *out, const uint16_t *in, size_t n) {
     }
 }
 
+/* All bits set, or none. */
+static inline uint32_t beyond(float x, float lo, float hi) { return -(uint32_t)(x < lo) | -(uint32_t)(x > hi); }
+
 static size_t outside(const float *x, size_t n, float lo, float hi) {
     enum { FEW = 1 << 20 };
     size_t count = 0;
     for (size_t at = 0; at < n; at += FEW) {
-        uint32_t part = 0;
-        for (size_t i = at; i < n && i < at + FEW; i++) part += (uint32_t)(x[i] < lo) | (uint32_t)(x[i] > hi);
-        count += part;
+        size_t k = n - at < FEW ? n - at : FEW;
+        const float *part = x + at;
+        uint32_t sum = 0;
+        for (size_t i = 0; i < k; i++) sum -= beyond(part[i], lo, hi);
+        count += sum;
     }
     return count;
+}
+
+static void patch(float *x, const float *fresh, size_t n, float lo, float hi) {
+    for (size_t i = 0; i < n; i++) {
+        uint32_t out = beyond(x[i], lo, hi);
+        x[i] = float_of((bits_of(x[i]) & ~out) | (bits_of(fresh[i]) & out));
+    }
 }
 
 static void replace(uint16_t *x, size_t n, uint16_t from, uint16_t to) {
@@ -291,4 +303,36 @@ static void replace(uint16_t *x, size_t n, uint16_t from, uint16_t to) {
     for (size_t i = 0; i < n; i++) x[i] = (x[i] & mask) == (from & mask) ? to : x[i];
 }
 
-const lanes LANES = {NAME, twist, grow, temper, philox, uniform, normal, bf16, f16, of_bf16, of_f16, outside, replace};
+/* ---- past the caches --------------------------------------------------------------------------------------------------- */
+
+#if defined(__AVX512F__)
+static inline void stream_line(char *to, const char *from) { _mm512_stream_si512((void *)to, _mm512_loadu_si512(from)); }
+#elif defined(__AVX2__)
+static inline void stream_line(char *to, const char *from) {
+    for (int i = 0; i < 64; i += 32) _mm256_stream_si256((void *)(to + i), _mm256_loadu_si256((const void *)(from + i)));
+}
+#elif defined(__SSE2__)
+static inline void stream_line(char *to, const char *from) {
+    for (int i = 0; i < 64; i += 16) _mm_stream_si128((void *)(to + i), _mm_loadu_si128((const void *)(from + i)));
+}
+#else
+static inline void stream_line(char *to, const char *from) { memcpy(to, from, 64); }
+#endif
+
+static void stream(void *to, const void *from, size_t bytes) {
+    char *out = to;
+    const char *in = from, *end = in + bytes;
+    size_t head = -(uintptr_t)out & 63;
+    if (head > bytes) head = bytes;
+    memcpy(out, in, head);
+    for (out += head, in += head; end - in >= 64; out += 64, in += 64) stream_line(out, in);
+    memcpy(out, in, (size_t)(end - in));
+}
+
+static void fence(void) {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
+
+const lanes LANES = {NAME, twist, grow, temper, philox, uniform, normal, bf16, f16, of_bf16, of_f16, outside, patch, stream, fence, replace};

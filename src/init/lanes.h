@@ -22,7 +22,12 @@ typedef struct lanes {
     void (*f16)(uint16_t *out, const float *in, size_t n);
     void (*of_bf16)(float *out, const uint16_t *in, size_t n);
     void (*of_f16)(float *out, const uint16_t *in, size_t n);
-    size_t (*outside)(const float *x, size_t n, float lo, float hi); /* how many are below lo or above hi */
+    /* How many are below lo or above hi; and those become the ones of `fresh`. */
+    size_t (*outside)(const float *x, size_t n, float lo, float hi);
+    void (*patch)(float *x, const float *fresh, size_t n, float lo, float hi);
+    /* Copies past the caches: what is large and not read again soon need not be fetched before it is written. End with fence(). */
+    void (*stream)(void *to, const void *from, size_t bytes);
+    void (*fence)(void);
     void (*replace)(uint16_t *x, size_t n, uint16_t from, uint16_t to); /* `from` becomes `to`, both signs of zero are one */
 } lanes;
 

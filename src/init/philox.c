@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { BLOCK = 16, RUN = 64, PIECE = 2048, SHARE = 32 << 10 };
+enum { BLOCK = 16, RUN = 64, PIECE = 512, SHARE = 32 << 10 };
 
 static uint64_t mix(uint64_t x) {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -44,8 +44,7 @@ static void redraw(const job *j, uint64_t at, size_t n, float *x) {
     float fresh[RUN];
     for (uint64_t number = 1; j->l->outside(x, n, j->lo, j->hi); number++) {
         attempt(j, j->d, number, at, n, fresh);
-        for (size_t i = 0; i < n; i++)
-            if (x[i] < j->lo || x[i] > j->hi) x[i] = fresh[i];
+        j->l->patch(x, fresh, n, j->lo, j->hi);
     }
 }
 
@@ -81,17 +80,17 @@ static void make(const job *j, uint64_t at, size_t n, float *out) {
 
 /* Elements [from, to) of the tensor, by way of whole blocks. */
 static void slice(const job *j, uint64_t from, uint64_t to) {
-    float values[PIECE];
+    _Alignas(64) float values[PIECE];
     size_t size = tare_dtype_bytes(j->d->dtype);
+    bool large = values_large(j->d->dtype, j->n);
     while (from < to) {
         uint64_t at = from / BLOCK * BLOCK;
-        size_t skipped = (size_t)(from - at), n = (size_t)(to - at < PIECE ? to - at : PIECE), blocks = (n + BLOCK - 1) / BLOCK;
-        char *out = j->dst + (from - j->first) * size;
-        bool direct = j->d->dtype == TARE_F32 && !skipped && n % BLOCK == 0;
-        make(j, at, blocks * BLOCK, direct ? (float *)(void *)out : values);
-        if (!direct) values_store(j->l, j->d->dtype, values + skipped, n - skipped, out);
+        size_t skipped = (size_t)(from - at), n = (size_t)(to - at < PIECE ? to - at : PIECE);
+        make(j, at, (n + BLOCK - 1) / BLOCK * BLOCK, values);
+        values_store(j->l, j->d->dtype, values + skipped, n - skipped, j->dst + (from - j->first) * size, large);
         from = at + n;
     }
+    if (large) j->l->fence();
 }
 
 static void *work(void *arg) {

@@ -30,8 +30,8 @@ uint64_t draw_wide(const draw *d);
 uint64_t draw_words(const draw *d, uint64_t n);
 /* Less than 16 normals, which are drawn one by one. */
 bool draw_is_small(const draw *d);
-/* Words to elements; normals in multiples of 16. `to` may be where the words are. */
-void draw_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, char *to);
+/* Words to elements; normals in multiples of 16. `to` may be where the words are, unless it is large (values_large()). */
+void draw_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, char *to, bool large);
 /* All n elements of a piece, with what its end draws again. */
-void draw_make_piece(const lanes *l, const draw *d, const uint32_t *raw, size_t n, char *to);
+void draw_make_piece(const lanes *l, const draw *d, const uint32_t *raw, size_t n, char *to, bool large);
 #endif

@@ -17,7 +17,7 @@ static bool is_outside(const job *j, uint64_t first, size_t n) {
 }
 
 static bool use_first(job *j, uint32_t *raw, uint64_t first, size_t n) {
-    draw_make_piece(j->g->lanes, j->d, raw, n, j->dst + first * size_of(j));
+    draw_make_piece(j->g->lanes, j->d, raw, n, j->dst + first * size_of(j), false);
     if (is_outside(j, first, n)) job_mark(j, &j->dirty);
     return true;
 }
@@ -26,7 +26,7 @@ static bool use_first(job *j, uint32_t *raw, uint64_t first, size_t n) {
 static bool patch_run(job *j, const uint32_t *raw, uint64_t at, size_t n) {
     double fresh[RUN];
     if (!is_outside(j, at, n)) return false;
-    draw_make(j->g->lanes, j->d, raw, (n + BLOCK - 1) / BLOCK * BLOCK, (char *)fresh);
+    draw_make(j->g->lanes, j->d, raw, (n + BLOCK - 1) / BLOCK * BLOCK, (char *)fresh, false);
     values_patch(j->g->lanes, j->d->dtype, j->dst + at * size_of(j), fresh, n, j->lo, j->hi);
     return is_outside(j, at, n);
 }

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PIECE = 2048 };
+enum { PIECE = 512 };
 
 void values_floats(const lanes *l, const draw *d, const uint32_t *words, size_t n, float *out) {
     float a = (float)d->a, b = (float)d->b;
@@ -16,34 +16,59 @@ static void round_16(const lanes *l, tare_dtype dtype, const float *in, size_t n
     else l->bf16(out, in, n);
 }
 
-/* The upper end of a range is not part of it, also where rounding to 16 bits reaches it. */
-static void make_16(const lanes *l, const draw *d, const float *in, size_t n, uint16_t *out) {
-    round_16(l, d->dtype, in, n, out);
-    if (d->kind == DRAW_NORMAL) return;
-    const float ends[2] = {(float)d->a, (float)d->b};
-    uint16_t rounded[2];
-    round_16(l, d->dtype, ends, 2, rounded);
-    l->replace(out, n, rounded[1], rounded[0]);
+static void widen_16(const lanes *l, tare_dtype dtype, const uint16_t *in, size_t n, float *out) {
+    if (dtype == TARE_F16) l->of_f16(out, in, n);
+    else l->of_bf16(out, in, n);
 }
 
-void values_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, void *to) {
-    uint32_t words[PIECE];
-    float values[PIECE];
+bool values_large(tare_dtype dtype, uint64_t n) { return n >= ((uint64_t)4 << 20) / tare_dtype_bytes(dtype); }
+
+static void put(const lanes *l, void *to, const void *from, size_t bytes, bool large) {
+    if (large) l->stream(to, from, bytes);
+    else memcpy(to, from, bytes);
+}
+
+/* The upper end of a range is not part of it, also where rounding to 16 bits reaches it. */
+static void close_16(const lanes *l, const draw *d, size_t n, uint16_t *x) {
+    const float ends[2] = {(float)d->a, (float)d->b};
+    uint16_t rounded[2];
+    if (d->kind == DRAW_NORMAL) return;
+    round_16(l, d->dtype, ends, 2, rounded);
+    l->replace(x, n, rounded[1], rounded[0]);
+}
+
+void values_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, void *to, bool large) {
+    _Alignas(64) uint32_t words[PIECE];
+    _Alignas(64) float values[PIECE];
+    _Alignas(64) uint16_t halves[PIECE];
     size_t size = tare_dtype_bytes(d->dtype);
     for (size_t at = 0; at < n; at += PIECE) {
         size_t k = n - at < PIECE ? n - at : PIECE;
-        void *out = (char *)to + at * size;
         l->temper(words, raw + at, k);
-        values_floats(l, d, words, k, d->dtype == TARE_F32 ? out : values);
-        if (d->dtype != TARE_F32) make_16(l, d, values, k, out);
+        values_floats(l, d, words, k, values);
+        if (d->dtype != TARE_F32) {
+            round_16(l, d->dtype, values, k, halves);
+            close_16(l, d, k, halves);
+        }
+        put(l, (char *)to + at * size, d->dtype == TARE_F32 ? (void *)values : halves, k * size, large);
     }
+    if (large) l->fence();
 }
 
-void values_store(const lanes *l, tare_dtype dtype, const float *in, size_t n, void *to) {
+void values_store(const lanes *l, tare_dtype dtype, const float *in, size_t n, void *to, bool large) {
+    _Alignas(64) uint16_t halves[PIECE];
     double *wide = to;
-    if (dtype == TARE_F32) memcpy(to, in, n * sizeof *in);
-    else if (dtype != TARE_F64) round_16(l, dtype, in, n, to);
-    else for (size_t i = 0; i < n; i++) wide[i] = (double)in[i];
+    if (dtype == TARE_F64) {
+        for (size_t i = 0; i < n; i++) wide[i] = (double)in[i];
+    } else if (dtype == TARE_F32) {
+        put(l, to, in, n * sizeof *in, large);
+    } else {
+        for (size_t at = 0; at < n; at += PIECE) {
+            size_t k = n - at < PIECE ? n - at : PIECE;
+            round_16(l, dtype, in + at, k, halves);
+            put(l, (uint16_t *)to + at, halves, k * sizeof *halves, large);
+        }
+    }
 }
 
 void values_cast(const lanes *l, tare_dtype dtype, const double *in, size_t n, void *to) {
@@ -61,8 +86,7 @@ double values_get(const lanes *l, tare_dtype dtype, const void *x, size_t i) {
     float f;
     if (dtype == TARE_F64) return ((const double *)x)[i];
     if (dtype == TARE_F32) return (double)((const float *)x)[i];
-    if (dtype == TARE_F16) l->of_f16(&f, (const uint16_t *)x + i, 1);
-    else l->of_bf16(&f, (const uint16_t *)x + i, 1);
+    widen_16(l, dtype, (const uint16_t *)x + i, 1, &f);
     return (double)f;
 }
 
@@ -85,19 +109,31 @@ size_t values_outside(const lanes *l, tare_dtype dtype, const void *x, size_t n,
     if (dtype == TARE_F32) return l->outside(x, n, (float)lo, (float)hi);
     for (size_t at = 0; at < n; at += PIECE) {
         size_t k = n - at < PIECE ? n - at : PIECE;
-        if (dtype == TARE_F16) l->of_f16(values, (const uint16_t *)x + at, k);
-        else l->of_bf16(values, (const uint16_t *)x + at, k);
+        widen_16(l, dtype, (const uint16_t *)x + at, k, values);
         count += l->outside(values, k, (float)lo, (float)hi);
     }
     return count;
 }
 
-void values_patch(const lanes *l, tare_dtype dtype, void *x, const void *fresh, size_t n, double lo, double hi) {
-    size_t size = tare_dtype_bytes(dtype);
-    for (size_t i = 0; i < n; i++) {
-        double v = values_get(l, dtype, x, i);
-        if (v < lo || v > hi) memcpy((char *)x + i * size, (const char *)fresh + i * size, size);
+static void patch_doubles(double *x, const double *fresh, size_t n, double lo, double hi) {
+    for (size_t i = 0; i < n; i++) x[i] = x[i] < lo || x[i] > hi ? fresh[i] : x[i];
+}
+
+static void patch_16(const lanes *l, tare_dtype dtype, uint16_t *x, const uint16_t *fresh, size_t n, float lo, float hi) {
+    float old[PIECE], other[PIECE];
+    for (size_t at = 0; at < n; at += PIECE) {
+        size_t k = n - at < PIECE ? n - at : PIECE;
+        widen_16(l, dtype, x + at, k, old);
+        widen_16(l, dtype, fresh + at, k, other);
+        l->patch(old, other, k, lo, hi);
+        round_16(l, dtype, old, k, x + at);
     }
+}
+
+void values_patch(const lanes *l, tare_dtype dtype, void *x, const void *fresh, size_t n, double lo, double hi) {
+    if (dtype == TARE_F64) patch_doubles(x, fresh, n, lo, hi);
+    else if (dtype == TARE_F32) l->patch(x, fresh, n, (float)lo, (float)hi);
+    else patch_16(l, dtype, x, fresh, n, (float)lo, (float)hi);
 }
 
 static double below(const draw *d, double x) { return (1 + erf((x - d->a) / d->b / sqrt(2))) / 2; }

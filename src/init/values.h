@@ -3,12 +3,14 @@
 #define TARE_INIT_VALUES_H
 #include "draw.h"
 
+/* A tensor of that size is written past the caches, which cannot hold it. */
+bool values_large(tare_dtype dtype, uint64_t n);
 /* MT19937's words, straight from the recurrence: one word, one element, F32, BF16 or F16. Normals are made of 16 at a time, so
- * that n is a multiple of 16. `to` may be where the words are. */
-void values_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, void *to);
+ * that n is a multiple of 16. `to` may be where the words are, unless it is large. */
+void values_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, void *to, bool large);
 /* The floats of a draw, whatever its dtype, from words that are ready. */
 void values_floats(const lanes *l, const draw *d, const uint32_t *words, size_t n, float *out);
-void values_store(const lanes *l, tare_dtype dtype, const float *in, size_t n, void *to);
+void values_store(const lanes *l, tare_dtype dtype, const float *in, size_t n, void *to, bool large);
 /* To the dtype by way of float, as torch casts, or as they are. */
 void values_cast(const lanes *l, tare_dtype dtype, const double *in, size_t n, void *to);
 /* What a double is in the dtype. */
