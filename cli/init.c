@@ -212,4 +212,3 @@ const command command_init = {
     .max_words = 1,
     .run = run,
 };
-int init_to_folder(const args *a, const tare_model *m, tare_init_options *o) { (void)a, (void)m, (void)o; return 2; }

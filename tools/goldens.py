@@ -24,6 +24,7 @@ import sys
 import warnings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["MKL_CBWR"] = "COMPATIBLE"  # exp and log whose bits are the same on every machine
 warnings.filterwarnings("ignore")
 import torch  # noqa: E402
 import transformers  # noqa: E402
