@@ -202,9 +202,9 @@ const command command_init = {
              "as Model(config) makes them; with it they are what from_config(config, dtype=...) holds.\n"
              "--rng philox draws each tensor by its name: the same bytes for every number of threads, shard and\n"
              "dtype, equal to the reference in distribution alone.\n",
-    .examples = "  tare init openai-community/gpt2 --seed 0 -o gpt2-fresh\n"
-                "  tare init llama --set num_hidden_layers=2 --dtype bf16 --rng philox -o small --max-shard-size 200MB\n"
-                "  tare init bert --digest\n",
+    .examples = "  tare init gpt2 --set n_layer=2 --set n_embd=64 --set n_head=4 --seed 0 -o gpt2-fresh\n"
+                "  tare init llama --set hidden_size=64 --dtype bf16 --rng philox -o small --max-shard-size 20MB\n"
+                "  tare init bert --set num_hidden_layers=1 --digest\n",
     .exits = "  0 written or printed; with --batch: 0, or 1 if any line failed\n",
     .options = MODEL_OPTIONS | BIT(OPT_SEED) | BIT(OPT_OUTPUT) | BIT(OPT_RNG) | BIT(OPT_DIGEST) | BIT(OPT_MAX_SHARD) | BIT(OPT_FORCE) |
                BIT(OPT_BATCH) | BIT(OPT_THREADS) | BIT(OPT_JSON),

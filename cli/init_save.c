@@ -56,7 +56,7 @@ static bool show(void *to, uint64_t done, uint64_t all) {
 static void say_written(const args *a, const tare_model *m, const meter *t) {
     char params[32], rate[48] = "";
     double seconds = now() - t->began;
-    if (seconds > 0.5) snprintf(rate, sizeof rate, ", %.1f s, %.2f GB/s", seconds, (double)t->bytes / seconds / 1e9);
+    if (t->on && seconds > 0.5) snprintf(rate, sizeof rate, ", %.1f s, %.2f GB/s", seconds, (double)t->bytes / seconds / 1e9);
     if (a->value[OPT_JSON]) {
         out_format(&std_out, "{\"tare\":1,\"class\":\"%s\",\"parameters\":%" PRIu64 ",\"dtype\":\"%s\",\"folder\":", tare_model_class(m),
                    tare_model_params(m), tare_dtype_name(tare_model_dtype(m)));

@@ -7,6 +7,7 @@ _tare_values() {
     --attn) echo eager sdpa flash_attention_2 flash_attention_3 flash_attention_4 flex_attention ;;
     --host) echo gpu=none gpu=sm_75 gpu=sm_80 gpu=sm_90,flash_attn=2.8 ;;
     --layout) echo runtime file ;;
+    --rng) echo torch philox ;;
     --training) echo adamw sgd sgd-momentum ;;
     --class) tare models --json 2>/dev/null | grep -o '"[A-Za-z0-9]*"' | tr -d '"' | grep '^[A-Z]' | sort -u ;;
     esac
@@ -21,12 +22,13 @@ _tare_options() {
     facts | attn) echo "$model --json --help" ;;
     config) echo "--class --auto --set --dtype --why --batch --threads --json --help" ;;
     models) echo "--ids --json --help" ;;
+    init) echo "$model --seed --output --rng --digest --max-shard-size --force --batch --threads --json --help" ;;
     scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
     esac
 }
 
 _tare() {
-    local commands="show tree facts config count attn models scan help"
+    local commands="show tree facts config count attn models scan init help"
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} values
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
