@@ -109,8 +109,10 @@ val val_settled(arena *a, val v) { return settled(a, v, NULL, false, false); }
 /* The checks of a config object run once more; what a model's making changes is the attention that it chose. */
 static bool may_be_saved(const cfg *c) {
     if (val_true(c->output_attentions) && c->attn_chosen && !same_word("eager", c->attn_chosen))
-        cfg_refuse(c, "output_attentions", "bad_value", "a config is not saved with it unless the attention implementation is \"eager\", and here it is "
-            "\"%s\"", c->attn_chosen);
+        cfg_refuse(c, "output_attentions", "bad_value",
+            "a config is saved with it only where the attention implementation is \"eager\", and here it is \"%s\"", c->attn_chosen);
+    if (val_given(cfg_get(c, "_auto_class")))
+        cfg_refuse(c, "_auto_class", "bad_value", "the code of such a class would have to be saved with it");
     for (const char *const *key = generation_defaults(); *key; key++)
         if (!same_word("use_cache", *key) && val_given(cfg_get(c, *key)) && !class_field(c->k, *key, hash_text(*key)))
             cfg_refuse(c, *key, "bad_value", "a config is not saved with a setting of generation");

@@ -70,7 +70,7 @@ val cfg_to_dict_in(const cfg *c, arena *a) {
         if (v.kind == VAL_DICT) v = tidy(a, v);
         m[n++] = (member){key, v.kind == VAL_CFG ? dict_without(a, cfg_to_dict_in(v.cfg, a), "transformers_version") : v};
     }
-    m[n++] = (member){"_name_or_path", c->name_or_path};
+    if (!cfg_entry_of(c, "_name_or_path")) m[n++] = (member){"_name_or_path", c->name_or_path};
     m[n++] = (member){"output_attentions", c->output_attentions};
     if (*c->k->model_type) m[n++] = (member){"model_type", val_text(c->k->model_type)};
     m[n++] = (member){"transformers_version", val_text("5.23.0")};

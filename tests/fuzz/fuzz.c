@@ -30,6 +30,11 @@ static void ask(const tare_model *m) {
         bytes = 0;
         expect(tare_model_write(m, what, count_bytes, &bytes, &err) == TARE_OK && bytes > 0, "every text is written");
     }
+    for (tare_text what = TARE_TEXT_SAVED_CONFIG; what <= TARE_TEXT_SAVED_GENERATION; what++) {
+        tare_status status = tare_model_write(m, what, count_bytes, &bytes, &err);
+        expect(status == TARE_OK || (status == TARE_BAD && err.code[0] && err.message[0]), "a file is written, or a refusal has its words");
+        err = (tare_error){0};
+    }
     expect(tare_model_walk(m, count_tensors, &tensors, &err) == TARE_OK, "a walk reaches the end");
     expect(tare_tensor_count(m) == tensors, "as many tensors by index as on the walk");
     for (size_t i = 0; i < tensors; i += 97) expect(tare_tensor_find(m, tare_tensor_at(m, i)->path) != NULL, "a listed tensor is found");

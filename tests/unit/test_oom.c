@@ -22,7 +22,8 @@ static void out_of_memory(const tare_error *err, const char *what, long k) {
         fail_msg("%s, allocation %ld: status %d, code \"%s\", %s", what, k, (int)err->status, err->code, err->message);
 }
 static void write_texts(const tare_model *m, long k) {
-    static const tare_text texts[] = {TARE_TEXT_PRINT, TARE_TEXT_TREE, TARE_TEXT_FACTS, TARE_TEXT_CONFIG};
+    static const tare_text texts[] = {TARE_TEXT_PRINT, TARE_TEXT_TREE, TARE_TEXT_FACTS, TARE_TEXT_CONFIG,
+                                      TARE_TEXT_SAVED_CONFIG, TARE_TEXT_SAVED_GENERATION};
     char hex[65];
     tare_error none = {0};
     if (tare_model_layout(m, next_tensor, NULL, &none) != TARE_OK) out_of_memory(&none, "layout", k);
