@@ -26,7 +26,7 @@ static void digest_is(const void *data, size_t bytes, const char *want) {
 }
 static void *filled(made how, int dtype, const int64_t *shape, int rank) {
     tensor_node t = tensor_of(dtype, shape, rank);
-    fill f = {how.op, how.a, how.b, how.row, how.of};
+    fill f = {(int)how.op, how.a, how.b, how.row, how.of};
     tare_error err = {0};
     void *data = malloc((size_t)t.elements * tare_dtype_bytes((tare_dtype)dtype) + 1);
     assert_non_null(data);
@@ -97,7 +97,7 @@ static void sinusoids(void **state) {
 
 static void refused(made how, int dtype, const int64_t *shape, int rank, const char *message) {
     tensor_node t = tensor_of(dtype, shape, rank);
-    fill f = {how.op, how.a, how.b, how.row, how.of};
+    fill f = {(int)how.op, how.a, how.b, how.row, how.of};
     tare_error err = {0};
     char data[64];
     assert_false(value_fill(&t, &f, data, &err));
