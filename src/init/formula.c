@@ -107,13 +107,20 @@ static bool fill_rope(const tensor_node *t, const fill *how, void *dst, tare_err
 
 /* ---- sinusoids ---------------------------------------------------------------------------------------------------- */
 
+enum { RUN = 256 }; /* whole vectors, which half_sin() takes together */
+
 /* A run of angles in order: a row holds `half` sines, then as many cosines. */
 static void store_waves(const tensor_node *t, const float *angles, int64_t first, size_t n, void *dst) {
     int64_t half = t->shape[1] / 2;
-    float sines[256], cosines[256];
-    if (t->dtype == TARE_F32)
-        for (size_t i = 0; i < n; i++) sines[i] = vec_sin(angles[i]), cosines[i] = vec_cos(angles[i]);
-    else half_sin(angles, sines, n), half_cos(angles, cosines, n);
+    float sines[RUN], cosines[RUN];
+    for (size_t i = 0; t->dtype == TARE_F32 && i < n; i++) {
+        sines[i] = vec_sin(angles[i]);
+        cosines[i] = vec_cos(angles[i]);
+    }
+    if (t->dtype != TARE_F32) {
+        half_sin(angles, sines, n);
+        half_cos(angles, cosines, n);
+    }
     for (size_t i = 0; i < n; i++) {
         int64_t k = first + (int64_t)i, at = k / half * 2 * half + k % half;
         store(dst, at, t->dtype, (double)sines[i]);
@@ -124,7 +131,7 @@ static bool fill_sinusoids(const tensor_node *t, const fill *how, void *dst, tar
     if (t->rank != 2 || t->shape[1] % 2 || t->shape[1] < 4 || !is_float(t->dtype) || t->dtype == TARE_F64)
         return refuse_fill(t, err, "sinusoids need rows of an even number of floats, four or more");
     int64_t half = t->shape[1] / 2, all = t->shape[0] * half;
-    float *rates = tarei_malloc((size_t)half * sizeof *rates), angles[256], slope = (float)(-(log(how->a) / (double)(half - 1)));
+    float *rates = tarei_malloc((size_t)half * sizeof *rates), angles[RUN], slope = (float)(-(log(how->a) / (double)(half - 1)));
     if (!rates) {
         error_set(err, TARE_IO, "out_of_memory", t->name, "%s: out of memory", t->name);
         return false;
@@ -133,8 +140,8 @@ static bool fill_sinusoids(const tensor_node *t, const fill *how, void *dst, tar
         float x = in_dtype_of(t, slope * in_dtype_of(t, (float)i));
         rates[i] = in_dtype_of(t, t->dtype == TARE_F32 ? vec_exp(x) : half_exp(x));
     }
-    for (int64_t first = 0; first < all; first += 256) {
-        size_t n = all - first < 256 ? (size_t)(all - first) : 256;
+    for (int64_t first = 0; first < all; first += RUN) {
+        size_t n = all - first < RUN ? (size_t)(all - first) : RUN;
         for (size_t i = 0; i < n; i++) {
             int64_t k = first + (int64_t)i;
             angles[i] = in_dtype_of(t, in_dtype_of(t, (float)(k / half)) * rates[k % half]);

@@ -24,9 +24,10 @@ static float element(const layout *l, int64_t k, int64_t d) {
     return load(l->from, ((outer * l->middle + middle) * l->kept + k) * l->inner + inner, l->dtype);
 }
 
-/* float32: eight sums side by side; of the rest, four squares are rounded before they are added, the others are not. */
+/* Eight sums side by side. Of the rest, four float32 squares are rounded before they are added, the others are not; those of
+ * bfloat16, of which sixteen are read at once, are exact. */
 static float norm_by_vectors(const layout *l, int64_t k) {
-    int64_t n = l->outer * l->middle * l->inner, d = 0, whole = n - n % 8;
+    int64_t n = l->outer * l->middle * l->inner, d = 0, whole = n - n % (l->dtype == TARE_F32 ? 8 : 16);
     float lanes[8] = {0};
     for (; d < whole; d++) {
         float x = element(l, k, d);
@@ -57,7 +58,7 @@ bool value_magnitude(const void *direction, const tensor_node *direction_t, int 
         error_set(err, TARE_BAD, "bad_value", t->name, "%s: weight norm takes 32-bit or 16-bit floats along one of their axes", t->name);
         return false;
     }
-    bool by_vectors = l.dtype == TARE_F32 && (axis <= 0 || axis < direction_t->rank - 1 || l.kept == 1);
+    bool by_vectors = l.dtype != TARE_F16 && (axis <= 0 || axis < direction_t->rank - 1 || l.kept == 1);
     for (int64_t k = 0; k < l.kept; k += 64) {
         float norms[64];
         int64_t count = l.kept - k < 64 ? l.kept - k : 64;

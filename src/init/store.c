@@ -6,7 +6,8 @@
 
 bool is_float(int dtype) { return dtype == TARE_F32 || dtype == TARE_BF16 || dtype == TARE_F16 || dtype == TARE_F64; }
 bool can_store(int dtype) {
-    return is_float(dtype) || dtype == TARE_I64 || dtype == TARE_I32 || dtype == TARE_I16 || dtype == TARE_I8 || dtype == TARE_U8 || dtype == TARE_BOOL;
+    bool is_whole = dtype == TARE_I64 || dtype == TARE_I32 || dtype == TARE_I16 || dtype == TARE_I8 || dtype == TARE_U8;
+    return is_float(dtype) || is_whole || dtype == TARE_BOOL;
 }
 /* A number that does not fit is no number that a definition means: the nearest bound stands in. */
 static int64_t whole(double x, double least, double most) { return (int64_t)(x >= least ? x <= most ? x : most : least); }

@@ -1,11 +1,12 @@
-/* Functions of float32 numbers with the bits that the reference's CPU kernels give on a machine with AVX-512: ports of their
- * arithmetic, with every fused step spelt out, so that they are equal on any machine. */
+/* Functions of float32 numbers with the bits that the reference's CPU kernels give: ports of their arithmetic, with every fused
+ * step spelt out, so that they are equal on any machine. */
 #ifndef TARE_INIT_VECMATH_H
 #define TARE_INIT_VECMATH_H
 #include <stddef.h>
 
-/* What torch takes for float32 tensors. Whether the tensor is short or strided makes no difference. Sines and cosines of more
- * than 10000, and logarithms outside 2^-126 .. 2^126, are rounded from double precision: equal but for a few in a hundred. */
+/* What torch takes for float32 tensors: MKL, which looks at the processor. Its sin and cos are the same everywhere; exp is as on
+ * processors of other makers than Intel, log as on Intel's with AVX-512. Beyond 10000 (sin, cos), 87.3 (exp) and outside
+ * 2^-126 .. 2^126 (log) results are rounded from double precision: equal but for one in a hundred or fewer. */
 float vec_exp(float x);
 float vec_sin(float x);
 float vec_cos(float x);
@@ -15,7 +16,8 @@ float half_exp(float x);
 float half_log(float x);
 void half_sin(const float *x, float *y, size_t n); /* of a whole tensor in order: angles below 39000 */
 void half_cos(const float *x, float *y, size_t n);
-/* These are the same for both. Powers of the last n % 32 of a tensor's n elements are the C library's powf(). */
+/* These are the same for both. Powers of the last n % 32 of a tensor's n elements are the C library's powf() instead; those that
+ * are smaller than normal numbers may be off by their last bit. */
 float vec_expm1(float x);
 float vec_pow(float x, float y);
 #endif
