@@ -4,8 +4,8 @@
 #define TARE_INIT_VECMATH_H
 #include <stddef.h>
 
-/* What torch takes for float32 tensors: MKL, which looks at the processor. Its sin and cos are the same everywhere; exp is as on
- * processors of other makers than Intel, log as on Intel's with AVX-512. Beyond 10000 (sin, cos), 87.3 (exp) and outside
+/* What torch takes for float32 tensors: MKL, which looks at the processor. exp, sin and cos are as on those of other makers than
+ * Intel (where only exp differs much), log as on Intel's with AVX-512. Above 10000 (sin, cos), 87.3 (exp) and outside
  * 2^-126 .. 2^126 (log) results are rounded from double precision: equal but for one in a hundred or fewer. */
 float vec_exp(float x);
 float vec_sin(float x);

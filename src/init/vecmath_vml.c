@@ -1,5 +1,6 @@
 /* exp, sin, cos and log as MKL gives them in its high accuracy. exp was worked out from its results; the numbers and the order
- * of the steps of the others are those of the form for AVX-512 that NumPy publishes (github.com/numpy/SVML, BSD licence). */
+ * of the steps of the others are those of the form for AVX-512 that NumPy publishes (github.com/numpy/SVML, BSD licence), sin and
+ * cos without its fused steps. */
 #include "vecmath.h"
 #include <math.h>
 #include <stdint.h>
@@ -49,7 +50,7 @@ static const float power_low[128] = {
     -0x1.0e2cep-26f, 0x1.52486cp-27f, 0x1.b1ccfep-25f, 0x1.cc2b44p-25f, -0x1.1288aep-25f, -0x1.246ebp-26f, 0x1.b397c2p-25f,
     0x1.9e90d8p-28f, 0x1.71ee3ep-25f,
 };
-/* x = n/128 * ln 2 + r; one float32 operation after the other, as on processors of other makers than Intel. */
+/* x = n/128 * ln 2 + r; one float32 operation after the other. */
 float vec_exp(float x) {
     if (!(fabsf(x) < 87.33654f)) return (float)exp((double)x); /* next to the end of the range, or beyond */
     float scaled = x * 0x1.715476p+7f, n = (scaled + shifter) - shifter;
@@ -62,23 +63,23 @@ float vec_exp(float x) {
 
 /* The sine of |x| less n half turns, worked out in double precision; an odd n turns the sign. */
 static float sine_of_rest(float x, float n) {
-    double r = fma(-(double)n, 0x1.68c234c4c6629p-38, fma(-(double)n, 0x1.921fb5444p+1, (double)x)), s = r * r;
-    double p = fma(s, 0x1.5dbdf0e4c7deep-19, -0x1.9f6ffeea73463p-13);
-    p = fma(fma(p, s, 0x1.110ed3804ca96p-7), s, -0x1.55554bc836587p-3);
-    return (float)fma(p * s, r, r);
+    double r = (double)x - (double)n * 0x1.921fb5444p+1 - (double)n * 0x1.68c234c4c6629p-38, s = r * r;
+    double p = s * 0x1.5dbdf0e4c7deep-19 - 0x1.9f6ffeea73463p-13;
+    p = (p * s + 0x1.110ed3804ca96p-7) * s - 0x1.55554bc836587p-3;
+    return (float)(p * s * r + r);
 }
 static const float inverse_pi = 0x1.45f306p-2f;
 
 float vec_sin(float x) {
     float size = fabsf(x);
     if (!(size <= 10000)) return (float)sin((double)x);
-    float n = fmaf(size, inverse_pi, shifter) - shifter, y = sine_of_rest(size, n);
+    float n = (size * inverse_pi + shifter) - shifter, y = sine_of_rest(size, n);
     return ((int)n & 1) != (signbit(x) != 0) ? -y : y;
 }
 float vec_cos(float x) {
     float size = fabsf(x);
     if (!(size <= 10000)) return (float)cos((double)x);
-    float n = fmaf(size + 0x1.921fb6p+0f, inverse_pi, shifter) - shifter, y = sine_of_rest(size, n - 0.5f);
+    float n = ((size + 0x1.921fb6p+0f) * inverse_pi + shifter) - shifter, y = sine_of_rest(size, n - 0.5f);
     return (int)n & 1 ? -y : y;
 }
 
