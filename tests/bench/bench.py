@@ -127,6 +127,61 @@ def scan_rates(configs, lines):
             row(job, f"{lines / best:,.0f} /s", bound=f"at least {bound} (the real configs)")
 
 
+DRAWS = [("normal", "float32", "warm", "2.5 x", "5 x"), ("normal", "float32", "new", "5 x", "8 x"), ("normal", "bfloat16", "warm", "3.5 x", "7 x"),
+         ("normal", "bfloat16", "new", "", ""), ("uniform", "float32", "warm", "5 x", "10 x"), ("uniform", "float32", "new", "", "")]
+
+
+def draw_speed(kind, dtype, memory, threads, n, runs):
+    """Elements a second."""
+    words = [str(TARE.parent / "tests/bench_draws"), kind, dtype, memory, str(threads), str(n), str(runs)]
+    return 1e9 * float(subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def rate(speed):
+    return f"{speed / 1e9:.2f} G/s"
+
+
+def draws(beside, n, runs):
+    """torch's own does not get faster with threads, so its one figure stands beside both."""
+    lines = map(json.loads, reference("draws", str(n), str(runs)).splitlines()) if beside else []
+    theirs = {tuple(r["case"]): r["speed"] for r in lines}
+    print(f"draws of {n:,} elements")
+    for kind, dtype, memory, *bounds in DRAWS:
+        for threads, bound in zip((1, 2), bounds):
+            ours, other = draw_speed(kind, dtype, memory, threads, n, runs), theirs.get((kind, dtype, memory))
+            job = f"{kind} {dtype}, {memory} memory, {threads} thread{'s' * (threads > 1)}"
+            row(job, rate(ours), rate(other) if other else "", f"{ours / other:.1f} x" if other else "", f"at least {bound}" if bound else "")
+    for kind in ("normal", "uniform"):
+        for threads in (1, 2):
+            row(f"philox {kind} float32, warm memory, {threads}", rate(draw_speed("philox_" + kind, "float32", "warm", threads, n, runs)))
+    row("passed over, torch's stream", rate(draw_speed("skip", "float32", "warm", 1, n, runs)))
+
+
+def disk_seconds(folder, size):
+    """A file of that size, written and synchronised by a program that does nothing else."""
+    piece, start = bytes(8 << 20), time.perf_counter()
+    with open(pathlib.Path(folder) / "plain", "wb", buffering=0) as f:
+        for at in range(0, size, len(piece)):
+            f.write(piece[: size - at])
+        os.fsync(f.fileno())
+    return time.perf_counter() - start
+
+
+def init(beside, layers):
+    """A whole model drawn and written, beside a plain file of its size and beside the reference."""
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+        ours = tool("process", 1, TARE, "init", "gpt2", "--class", "GPT2LMHeadModel", "-o", folder + "/a")
+        theirs = json.loads(reference("init", folder + "/b")) if beside else None
+        row("GPT-2 drawn and saved, wall", duration(ours["wall"]), *([duration(theirs["saved"]), f"{theirs['saved'] / ours['wall']:.1f} x"] if theirs else []))
+        words = [TARE, "init", "meta-llama/Llama-2-7b-hf", "--dtype", "bfloat16", "--set", f"num_hidden_layers={layers}", "-o", folder + "/c"]
+        ours = tool("process", 1, *words)
+        size = sum(f.stat().st_size for f in pathlib.Path(folder, "c").iterdir())
+        plain = disk_seconds(folder, size)
+        job = f"Llama-2-7B, {layers} layers, bfloat16, {size / 1e9:.1f} GB"
+        row(job, f"{size / ours['wall'] / 1e9:.2f} GB/s", f"{size / plain / 1e9:.2f} GB/s", f"{plain / ours['wall']:.2f} x", "a plain file")
+        row("  peak memory", f"{ours['peak_kib'] / 1024:.1f} MiB")
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--configs", type=pathlib.Path)
@@ -143,6 +198,8 @@ def main():
     row("  peak memory", f"{started['peak_kib'] / 1024:.1f} MiB")
     row("size of tare, of libtare.so", f"{TARE.stat().st_size / 1e6:.2f} MB", f"{(TARE.parent / 'libtare.so').stat().st_size / 1e6:.2f} MB")
     in_process(beside, 0.2 if o.quick else 1)
+    draws(beside, 1 << (24 if o.quick else 26), 3 if o.quick else 7)
+    init(beside, 4 if o.quick else 32)
     scan_rates(list(read_configs(o.configs) if o.configs else own_configs()), 5000 if o.quick else 40000)
 
 

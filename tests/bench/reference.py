@@ -2,6 +2,8 @@
 
 reference.py whole            import, build DeepSeek-V3 on meta, print it: a process to be measured from outside
 reference.py build TYPE:CLASS ...   one JSON line a model: CPU seconds of build and print, in process, and its modules
+reference.py draws N RUNS           one JSON line a case: how many elements torch draws a second, into memory that is warm or new
+reference.py init FOLDER            seconds to make GPT-2 as Model(config) and to save it
 """
 import json
 import os
@@ -36,11 +38,50 @@ def build(models):
         print(json.dumps({"model": name, "cpu": best, "modules": modules}), flush=True)
 
 
+def fill(kind, tensor):
+    return tensor.normal_(0, 0.02) if kind == "normal" else tensor.uniform_(-0.02, 0.02)
+
+
+def draw_seconds(kind, dtype, n, new, runs):
+    """The best of several; new memory is asked of the system and given back each time, as a model's tensors are."""
+    warm, best = fill(kind, torch.empty(n, dtype=dtype)), None
+    for _ in range(runs):
+        if new:
+            warm = None
+        start = time.perf_counter()
+        warm = fill(kind, torch.empty(n, dtype=dtype) if new else warm)
+        took = time.perf_counter() - start
+        best = min(best or took, took)
+    return best
+
+
+def draws(n, runs):
+    for kind, dtype in (("normal", torch.float32), ("normal", torch.bfloat16), ("uniform", torch.float32)):
+        for new in (False, True):
+            speed = n / draw_seconds(kind, dtype, n, new, runs)
+            print(json.dumps({"case": [kind, str(dtype).removeprefix("torch."), "new" if new else "warm"], "speed": speed}), flush=True)
+
+
+def init(folder):
+    config = transformers.AutoConfig.for_model("gpt2")
+    torch.manual_seed(0)
+    start = time.perf_counter()
+    model = transformers.GPT2LMHeadModel(config)
+    made = time.perf_counter() - start
+    model.save_pretrained(folder)
+    os.sync()
+    print(json.dumps({"made": made, "saved": time.perf_counter() - start}))
+
+
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 if sys.argv[1] == "whole":
     whole()
 elif sys.argv[1] == "versions":
     print(f"transformers {transformers.__version__}, torch {torch.__version__}")
+elif sys.argv[1] == "draws":
+    draws(int(sys.argv[2]), int(sys.argv[3]))
+elif sys.argv[1] == "init":
+    init(sys.argv[2])
 else:
     build(sys.argv[2:])
