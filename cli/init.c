@@ -171,11 +171,32 @@ static void say_dtype(const args *a, const tare_model *m) {
     note(text);
 }
 
+typedef struct remarks { char paths[400]; const char *why; size_t n; } remarks;
+
+static bool take_remark(void *to, const tare_item *t, const char *why) {
+    remarks *r = to;
+    size_t used = strlen(r->paths);
+    if (r->n++ < 3) snprintf(r->paths + used, sizeof r->paths - used, "%s%s", used ? ", " : "", t->path);
+    r->why = why;
+    return true;
+}
+
+static void say_inexact(const tare_model *m, const tare_init_options *o) {
+    remarks r = {.n = 0};
+    tare_error err = {0};
+    char text[700];
+    if (o->rng != TARE_RNG_TORCH || tare_init_inexact(m, take_remark, &r, &err) != TARE_OK || !r.n) return;
+    snprintf(text, sizeof text, "%zu of the tensors have the reference's distribution, not its bits: %s%s\n%s", r.n, r.paths, r.n > 3 ? ", ..." : "",
+             r.why);
+    note(text);
+}
+
 static int run_model(const args *a, tare_init_options *o) {
     int status = TARE_OK;
     tare_model *m = open_plain_model(a, !a->value[OPT_DTYPE], &status);
     if (!m) return status;
     say_dtype(a, m);
+    say_inexact(m, o);
     status = a->value[OPT_DIGEST] ? print_digests(m, o) : init_to_folder(a, m, o);
     tare_model_free(m);
     return status;

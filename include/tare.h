@@ -209,6 +209,10 @@ TARE_API tare_status tare_init_each(const tare_model *m, const tare_init_options
 /* Elements [first, first + n) of one tensor, alone; TARE_RNG_PHILOX only, and transient memory for all of it where it is no draw. */
 TARE_API tare_status tare_init_slice(const tare_model *m, const tare_init_options *options, const tare_item *tensor, uint64_t first, uint64_t n,
                                      void *out, tare_error *err);
+/* The tensors whose bits TARE_RNG_TORCH does not share with the reference, only their distribution, and why (docs/init.md); none in most
+ * models. False from remark ends it. */
+typedef bool (*tare_remark)(void *to, const tare_item *tensor, const char *why);
+TARE_API tare_status tare_init_inexact(const tare_model *m, tare_remark remark, void *to, tare_error *err);
 
 typedef struct tare_save_options {
     uint64_t max_shard_bytes; /* no file holds more bytes of tensors, where tensors allow; 0: 50 GB, as save_pretrained() */

@@ -212,6 +212,16 @@ tare_status tare_init_slice(const tare_model *m, const tare_init_options *option
     ok = ok && init_slice(f.plan, &how, f.plan->slots[t - f.items].value, first, n, out, &f.err);
     return refused(ok, &f, err) ? f.err.status : TARE_OK;
 }
+tare_status tare_init_inexact(const tare_model *m, tare_remark remark, void *to, tare_error *err) {
+    filling f;
+    bool ok = fill_begin(&f, m, NULL);
+    for (size_t i = 0; ok && i < f.plan->op_count; i++) {
+        const init_op *op = &f.plan->ops[i];
+        const char *why = op->live && op->fill->kind != FILL_FORMULA ? init_inexact(op) : NULL;
+        if (why && !remark(to, &f.items[op->slot], why)) return TARE_NO;
+    }
+    return refused(ok, &f, err) ? f.err.status : TARE_OK;
+}
 void tare_sha256(const void *bytes, size_t n, char hex[65]) {
     sha256 h;
     sha256_start(&h);

@@ -22,8 +22,10 @@ typedef struct init_how {
     const tare_item *items;  /* of the slots: their names are keys of the philox stream */
 } init_how;
 
-/* False: `out` ended it (err is as it was), or memory ran out. `next`: the bits of the float that torch.rand(1) would give next. */
 /* Elements [first, first + n) of one slot's value, alone, by the philox stream. */
 bool init_slice(const init_plan *p, const init_how *how, size_t slot, uint64_t first, uint64_t n, void *out, tare_error *err);
+/* False: `out` ended it (err is as it was), or memory ran out. `next`: the bits of the float that torch.rand(1) would give next. */
 bool init_run(const init_plan *p, const init_how *how, const init_out *out, uint32_t *next, tare_error *err);
+/* Why the values of this op are not the reference's bit for bit; NULL: they are. */
+const char *init_inexact(const init_op *op);
 #endif

@@ -1,5 +1,5 @@
 /* How many elements a second are drawn, in billions: draws KIND DTYPE warm|new THREADS [ELEMENTS] [RUNS]
- *     KIND: uniform, normal (torch's stream), skip, trunc (normal, cut off at 2 std), philox_uniform, philox_normal, philox_trunc
+ *     KIND: uniform, normal (torch's stream), skip (and one output), trunc (normal, cut off at 2 std), philox_uniform, philox_normal, philox_trunc
  *     new: into memory that was not touched before, in large pages where the system has them
  * The best of several runs counts. */
 #define _DEFAULT_SOURCE
@@ -26,7 +26,7 @@ static void *fresh(size_t bytes) {
 }
 
 static bool draw_once(const char *kind, rng *g, const draw *d, int threads, void *p) {
-    if (!strcmp(kind, "skip")) return draw_skip(g, d), true;
+    if (!strcmp(kind, "skip")) return draw_skip(g, d), rng_next(g), true;
     if (!strcmp(kind, "trunc")) return draw_trunc(g, d, -2 * d->b, 2 * d->b, threads, p);
     if (!strcmp(kind, "philox_trunc")) return philox_trunc(0, "weight", d, -2 * d->b, 2 * d->b, 0, d->n, threads, p);
     if (!strncmp(kind, "philox", 6)) return philox_fill(0, "weight", d, 0, d->n, threads, p), true;

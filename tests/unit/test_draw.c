@@ -269,6 +269,41 @@ static void test_skip(void **state) {
             }
 }
 
+/* Moves by n in parts, each paid for by itself. */
+static void skip_in_parts(rng *g, uint64_t n, uint64_t part) {
+    for (uint64_t k; n; n -= k) {
+        k = n < part ? n : part;
+        rng_skip(g, k - 1);
+        rng_next(g);
+    }
+}
+/* A jump lands where steps do, and one of any length where shorter ones do. */
+static void test_jump(void **state) {
+    (void)state;
+    static const struct { uint64_t n, part; } far[] = {
+        {(1 << 24) + 1, 1 << 20}, {(1 << 24) + 624, 1 << 20}, {(1 << 24) + 1000, 1 << 20}, {(3 << 24) + 77, 1 << 20},
+        {UINT64_C(1) << 41, (UINT64_C(1) << 40) - 5}, {UINT64_MAX, UINT64_MAX / 3},
+    };
+    rng a, b;
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        rng_seed(&a, 21);
+        rng_skip(&a, i * 100);
+        b = a;
+        rng_skip(&a, far[i].n);
+        skip_in_parts(&b, far[i].n, far[i].part);
+        same_state(&a, &b);
+    }
+    rng_skip(&a, UINT64_MAX), rng_skip(&a, UINT64_MAX);
+    skip_in_parts(&b, UINT64_MAX, UINT64_MAX), skip_in_parts(&b, UINT64_MAX, UINT64_MAX);
+    same_state(&a, &b);
+    rng_skip(&a, 1 << 26), rng_skip(&b, 1 << 26);
+    tarei_fail_after(1);
+    rng_next(&a); /* without memory it goes step by step */
+    tarei_fail_after(0);
+    rng_next(&b);
+    same_state(&a, &b);
+}
+
 typedef struct pieces { char *data; size_t size; uint64_t taken, stop_after; pthread_mutex_t lock; } pieces;
 static bool gather(void *to, uint64_t first, uint64_t n, const void *bytes) {
     pieces *p = to;
@@ -454,7 +489,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_left_over), cmocka_unit_test(test_seed), cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_sequence), cmocka_unit_test(test_ends), cmocka_unit_test(test_truncated), cmocka_unit_test(test_cannot_reject),
-        cmocka_unit_test(test_skip), cmocka_unit_test(test_ways), cmocka_unit_test(test_truncated_ways), cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_skip), cmocka_unit_test(test_jump), cmocka_unit_test(test_ways), cmocka_unit_test(test_truncated_ways), cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_sets_normal), cmocka_unit_test(test_sets), cmocka_unit_test(test_rounding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

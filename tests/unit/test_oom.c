@@ -43,13 +43,26 @@ static void ask(const tare_model *m) {
     tare_config_rows(tare_model_config(m), &rows);
 }
 
+static bool next_value(void *to, const tare_item *t, const void *bytes, size_t n) { return (void)t, discard(to, bytes, n); }
+static void draw(const tare_model *m, long k) {
+    tare_error err = {0};
+    tare_weights *w = tare_init(m, &(tare_init_options){.threads = 1}, &err);
+    if (!w) out_of_memory(&err, "init", k);
+    tare_weights_free(w);
+    err = (tare_error){0};
+    if (tare_init_each(m, &(tare_init_options){.threads = 1}, next_value, NULL, &err) != TARE_OK) out_of_memory(&err, "init_each", k);
+}
+
 /* True when the k-th allocation was reached. */
 static bool fails_at(long k, const char *json) {
     tare_error err = {0};
     tarei_fail_after(k);
     tare_model *m = tare_model_parse(json, strlen(json), &(tare_open_options){.host = "gpu=none"}, &err);
     if (!m) out_of_memory(&err, json, k);
-    else write_texts(m, k), ask(m);
+    else {
+        write_texts(m, k), ask(m);
+        if (tarei_allocations() < k) draw(m, k); /* it has not failed yet */
+    }
     tare_model_free(m);
     bool reached = tarei_allocations() >= k;
     tarei_fail_after(0);
