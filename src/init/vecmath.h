@@ -4,9 +4,9 @@
 #define TARE_INIT_VECMATH_H
 #include <stddef.h>
 
-/* What torch takes for float32 tensors: MKL, which looks at the processor. exp, sin and cos are as on those of other makers than
- * Intel (where only exp differs much), log as on Intel's with AVX-512. Above 10000 (sin, cos), 87.3 (exp) and outside
- * 2^-126 .. 2^126 (log) results are rounded from double precision: equal but for one in a hundred or fewer. */
+/* What torch takes for float32 tensors: MKL, which looks at the processor; here as on those of other makers than Intel (on Intel's,
+ * exp and log differ). Equal for every float32, but for sines and cosines above 10000, which are rounded from double precision:
+ * one in a hundred differs. */
 float vec_exp(float x);
 float vec_sin(float x);
 float vec_cos(float x);

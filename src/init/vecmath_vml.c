@@ -1,6 +1,6 @@
-/* exp, sin, cos and log as MKL gives them in its high accuracy. exp was worked out from its results; the numbers and the order
- * of the steps of the others are those of the form for AVX-512 that NumPy publishes (github.com/numpy/SVML, BSD licence), sin and
- * cos without its fused steps. */
+/* exp, sin, cos and log as MKL gives them in its high accuracy on processors of other makers than Intel. exp and log were worked
+ * out from their results; the numbers of sin and cos and the order of their steps are those of the form for AVX-512 that NumPy
+ * publishes (github.com/numpy/SVML, BSD licence) without its fused steps. */
 #include "vecmath.h"
 #include <math.h>
 #include <stdint.h>
@@ -85,35 +85,15 @@ float vec_cos(float x) {
 
 /* ---- logarithms ---- */
 
-/* Mantissas from which on the reciprocal, rounded to 5 bits, is the next smaller one. */
-static const uint32_t reciprocal_steps[32] = {
-    0x010300, 0x031380, 0x053500, 0x076880, 0x09ae80, 0x0c0800, 0x0e7900, 0x10ff00, 0x139b00, 0x165000, 0x192000,
-    0x1c0980, 0x1f1280, 0x223780, 0x257f00, 0x28e980, 0x2c7780, 0x302c00, 0x340b80, 0x381700, 0x3c5280, 0x40c200,
-    0x456680, 0x4a4600, 0x4f6580, 0x54c880, 0x5a7480, 0x607100, 0x66c400, 0x6d7400, 0x748a80, 0x7c1280,
-};
-/* -log(1 + j/32) in two parts. */
-static const float log_high[32] = {
-    0, -0x1.f8p-6f, -0x1.f0cp-5f, -0x1.6fp-4f, -0x1.e28p-4f, -0x1.295p-3f, -0x1.5ffp-3f, -0x1.952p-3f,
-    -0x1.c9p-3f, -0x1.fb9p-3f, -0x1.1678p-2f, -0x1.2e9p-2f, -0x1.4618p-2f, -0x1.5d18p-2f, -0x1.73ap-2f, -0x1.89ap-2f,
-    -0x1.9f3p-2f, -0x1.b45p-2f, -0x1.c9p-2f, -0x1.dd48p-2f, -0x1.f128p-2f, -0x1.0254p-1f, -0x1.0be8p-1f, -0x1.154cp-1f,
-    -0x1.1e84p-1f, -0x1.2794p-1f, -0x1.307cp-1f, -0x1.394p-1f, -0x1.41d8p-1f, -0x1.4a5p-1f, -0x1.52a4p-1f, -0x1.5ad4p-1f,
-};
-static const float log_low[32] = {
-    0, -0x1.4d873cp-17f, 0x1.cf3feep-17f, -0x1.a515cap-17f, 0x1.f123aap-17f, -0x1.4be08p-17f, -0x1.83853cp-18f, -0x1.6a73d2p-17f,
-    0x1.070cacp-20f, -0x1.86d5e4p-19f, 0x1.1aa2a2p-17f, 0x1.d451eep-18f, -0x1.78438cp-19f, -0x1.edfacp-17f, 0x1.404a22p-17f, -0x1.9c360ap-17f,
-    -0x1.1f65fcp-17f, 0x1.10866ep-19f, 0x1.070cacp-19f, 0x1.5fb3e4p-18f, -0x1.ebf5ep-19f, -0x1.2a5a5ep-17f, 0x1.a37b5ap-18f, -0x1.e97a6ap-20f,
-    -0x1.f5e704p-17f, -0x1.e1289cp-17f, -0x1.7334f2p-17f, 0x1.f2ca9ep-17f, -0x1.fd08cep-18f, 0x1.e893fp-19f, 0x1.2d9a44p-17f, -0x1.30d67cp-23f,
-};
+/* x = 2^k * (1 + r) with 1 + r in 2/3 .. 4/3; one float32 operation after the other. */
 float vec_log(float x) {
-    if (!(x >= 0x1p-126f && x < 0x1p126f)) return (float)log((double)x);
-    uint32_t bits, i = 0;
+    static const float c[] = {-0x1.08059p-3f, 0x1.1e66bap-3f, -0x1.f3113cp-4f, 0x1.1ed718p-3f, -0x1.559dccp-3f,
+                              0x1.99d028p-3f, -0x1.fffefp-3f, 0x1.555506p-2f,  -0.5f};
+    if (!(x >= 0x1p-126f) || isinf(x)) return (float)log((double)x);
+    uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    while (i < 32 && (bits & 0x7fffff) >= reciprocal_steps[i]) i++;
-    uint32_t j = (32 - i) & 31;
-    float k = -(float)((int)(bits >> 23) - 127) - (i ? 1 : 0); /* the exponent of the reciprocal */
-    float mantissa = ldexpf(1 + (float)(bits & 0x7fffff) * 0x1p-23f, i ? -1 : 0);
-    float r = fmaf(1 + (float)j / 32, mantissa, -1);
-    float base = fmaf(-k, 0x1.62e4p-1f, log_high[j]), rest = fmaf(-k, 0x1.7f7d1cp-20f, log_low[j]);
-    float p = fmaf(fmaf(r, -0x1.00102p-2f, 0x1.55623cp-2f), r, -0.5f), high = base + r;
-    return high + (fmaf(p, r * r, rest) + (r - (high - base)));
+    int k = (int)((bits + 0x555555) >> 23) - 127; /* the bits of 1 less those of 2/3 */
+    float m = ldexpf(x, -k), r = m - 1, p = c[0];
+    for (int i = 1; i < 9; i++) p = p * r + c[i];
+    return (float)k * 0x1.62e4p-1f + ((float)k * 0x1.7f7d1cp-20f + (p * r * r + r));
 }
