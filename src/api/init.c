@@ -67,7 +67,8 @@ bool tell(filling *f, uint64_t bytes) {
     return false;
 }
 static init_how how_of(const filling *f) {
-    return (init_how){.seed = f->o.seed, .philox = f->o.rng == TARE_RNG_PHILOX, .threads = f->o.threads > 0 ? f->o.threads : cores(), .items = f->items};
+    int threads = f->o.threads > 0 ? f->o.threads : cores();
+    return (init_how){.seed = f->o.seed, .philox = f->o.rng == TARE_RNG_PHILOX, .threads = threads, .items = f->items};
 }
 bool fill_all(filling *f, const init_out *out) {
     init_how how = how_of(f);

@@ -247,7 +247,9 @@ static bool has_slices(const init_op *op) {
 }
 typedef struct only { size_t slot; void *memory; } only;
 static void *memory_of_only(void *to, size_t slot) { return slot == ((only *)to)->slot ? ((only *)to)->memory : NULL; }
-static bool lose(void *to, size_t slot, uint64_t first, const void *bytes, size_t n) { return (void)to, (void)slot, (void)first, (void)bytes, (void)n, true; }
+static bool lose(void *to, size_t slot, uint64_t first, const void *bytes, size_t n) {
+    return (void)to, (void)slot, (void)first, (void)bytes, (void)n, true;
+}
 static bool is_done(void *to, size_t slot) { return (void)to, (void)slot, true; }
 static bool is_only(void *to, size_t slot) { return slot == ((only *)to)->slot; }
 /* What depends on all of the tensor is made whole first. */

@@ -2,6 +2,7 @@
 #include "../core/arena.h"
 #include "pieces.h"
 #include "values.h"
+#include "vecmath.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,13 +94,19 @@ static bool take_candidates(void *to, uint64_t first, uint64_t n, const void *by
     return true;
 }
 
+/* torch.log() of a number of the dtype. */
+static double logarithm(tare_dtype dtype, double u) {
+    if (dtype == TARE_F64) return log(u);
+    return (double)(dtype == TARE_F32 ? vec_log((float)u) : half_log((float)u));
+}
+
 static bool take_chances(void *to, uint64_t first, uint64_t n, const void *bytes) {
     weighing *w = to;
     tare_dtype t = w->d->dtype;
     bool more = false;
     for (uint64_t i = 0; i < n; i++) {
         if (!w->pending[first + i]) continue;
-        double u = values_get(w->l, t, bytes, i), chance = t == TARE_F64 ? log(u) : values_round(w->l, t, (double)logf((float)u));
+        double u = values_get(w->l, t, bytes, i), chance = values_round(w->l, t, logarithm(t, u));
         w->pending[first + i] = chance > weight(w, values_get(w->l, t, w->dst, first + i));
         more |= w->pending[first + i];
     }

