@@ -4,7 +4,7 @@
 #include "draw.h"
 #include <pthread.h>
 
-enum { BLOCK = 16, FILL_WORDS = 32 << 10 };
+enum { BLOCK = 16, FILL_WORDS = 8 << 10 };
 
 typedef struct job job;
 struct job {
