@@ -97,12 +97,12 @@ void draw_make_piece(const lanes *l, const draw *d, const uint32_t *raw, size_t 
 static char *place(const job *j, uint64_t i) { return j->dst + i * tare_dtype_bytes(j->d->dtype); }
 
 static bool use_fill(job *j, uint32_t *raw, uint64_t first, size_t n) {
-    draw_make_piece(j->g->lanes, j->d, raw, n, place(j, first), values_large(j->d->dtype, j->d->n));
+    draw_make_piece(j->g->lanes, j->d, raw, n, place(j, first), j->large);
     return true;
 }
 
 bool draw_fill(rng *g, const draw *d, int threads, void *dst) {
-    job j = {.g = g, .d = d, .use = use_fill, .dst = dst};
+    job j = {.g = g, .d = d, .use = use_fill, .dst = dst, .large = values_large(d->dtype, d->n, dst)};
     if (d->n == 0) return true;
     if (draw_is_small(d)) return small_fill(g, d, dst), true;
     return job_run(&j, FILL_WORDS / draw_wide(d), threads);

@@ -25,6 +25,7 @@ typedef struct job {
     const draw *d;
     uint64_t key, first, n;
     char *dst;
+    bool large;        /* dst is written past the caches */
     bool cut, weighed; /* of a truncated normal: how it is cut off */
     float lo, hi;
     double peak;
@@ -82,15 +83,14 @@ static void make(const job *j, uint64_t at, size_t n, float *out) {
 static void slice(const job *j, uint64_t from, uint64_t to) {
     _Alignas(64) float values[PIECE];
     size_t size = tare_dtype_bytes(j->d->dtype);
-    bool large = values_large(j->d->dtype, j->n);
     while (from < to) {
         uint64_t at = from / BLOCK * BLOCK;
         size_t skipped = (size_t)(from - at), n = (size_t)(to - at < PIECE ? to - at : PIECE);
         make(j, at, (n + BLOCK - 1) / BLOCK * BLOCK, values);
-        values_store(j->l, j->d->dtype, values + skipped, n - skipped, j->dst + (from - j->first) * size, large);
+        values_store(j->l, j->d->dtype, values + skipped, n - skipped, j->dst + (from - j->first) * size, j->large);
         from = at + n;
     }
-    if (large) j->l->fence();
+    if (j->large) j->l->fence();
 }
 
 static void *work(void *arg) {
@@ -106,12 +106,13 @@ static void run(job *j, int threads) {
 }
 
 void philox_fill(uint64_t seed, const char *name, const draw *d, uint64_t first, uint64_t n, int threads, void *dst) {
-    job j = {.l = lanes_best(), .d = d, .key = philox_key(seed, name), .first = first, .n = n, .dst = dst};
+    job j = {.l = lanes_best(), .d = d, .key = philox_key(seed, name), .first = first, .n = n, .dst = dst, .large = values_large(d->dtype, n, dst)};
     run(&j, threads);
 }
 
 bool philox_trunc(uint64_t seed, const char *name, const draw *d, double lo, double hi, uint64_t first, uint64_t n, int threads, void *dst) {
     job j = {.l = lanes_best(), .d = d, .key = philox_key(seed, name), .first = first, .n = n, .dst = dst, .cut = true};
+    j.large = values_large(d->dtype, n, dst);
     if (!(d->b > 0) || !(lo <= hi)) return false;
     double mode = d->a < lo ? lo : d->a > hi ? hi : d->a, off = (mode - d->a) / d->b;
     j.lo = (float)lo, j.hi = (float)hi;

@@ -12,6 +12,7 @@ struct job {
     const draw *d;
     bool (*use)(job *j, uint32_t *raw, uint64_t first, size_t n); /* false stops; may write over the words */
     char *dst;
+    bool large;                    /* dst is written past the caches */
     draw_sink sink;
     void *to;
     double lo, hi;                 /* of a truncated normal */

@@ -1,7 +1,12 @@
 /* Words to floats to the dtype, in pieces that stay in the first cache. */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE
+#endif
 #include "values.h"
 #include <math.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { PIECE = 512 };
 
@@ -21,7 +26,16 @@ static void widen_16(const lanes *l, tare_dtype dtype, const uint16_t *in, size_
     else l->of_bf16(out, in, n);
 }
 
-bool values_large(tare_dtype dtype, uint64_t n) { return n >= ((uint64_t)4 << 20) / tare_dtype_bytes(dtype); }
+/* Whether the page that holds p has been touched. */
+static bool is_there(const char *p) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    unsigned char there = 1;
+    return mincore((void *)((uintptr_t)p & ~(page - 1)), 1, &there) != 0 || (there & 1);
+}
+bool values_large(tare_dtype dtype, uint64_t n, const void *to) {
+    uint64_t bytes = n * tare_dtype_bytes(dtype);
+    return bytes >= (uint64_t)4 << 20 && is_there((const char *)to + bytes - 1);
+}
 
 static void put(const lanes *l, void *to, const void *from, size_t bytes, bool large) {
     if (large) l->stream(to, from, bytes);

@@ -4,7 +4,7 @@
 #include "draw.h"
 
 /* A tensor of that size is written past the caches, which cannot hold it. */
-bool values_large(tare_dtype dtype, uint64_t n);
+bool values_large(tare_dtype dtype, uint64_t n, const void *to);
 /* MT19937's words, straight from the recurrence: one word, one element, F32, BF16 or F16. Normals are made of 16 at a time, so
  * that n is a multiple of 16. `to` may be where the words are, unless it is large. */
 void values_make(const lanes *l, const draw *d, const uint32_t *raw, size_t n, void *to, bool large);
