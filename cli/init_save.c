@@ -81,6 +81,8 @@ int init_to_folder(const args *a, const tare_model *m, tare_init_options *o) {
     meter t = {.on = isatty(STDERR_FILENO) && !a->value[OPT_JSON], .began = now()};
     if (a->value[OPT_MAX_SHARD] && tare_size_parse(a->value[OPT_MAX_SHARD], &how.max_shard_bytes) != TARE_OK)
         return fail_usage("--max-shard-size is a size such as 200MB or 50GB, not \"%s\"", a->value[OPT_MAX_SHARD]);
+    if (a->value[OPT_MAX_SHARD] && !how.max_shard_bytes) how.max_shard_bytes = 1; /* each tensor alone: 0 is the library's default */
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error like others */
     struct sigaction on_signal = {.sa_handler = stop};
     sigaction(SIGINT, &on_signal, NULL);
     sigaction(SIGTERM, &on_signal, NULL);
