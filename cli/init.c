@@ -159,11 +159,10 @@ static bool answer(const void *to, const line *in, out *o) {
     request r;
     tare_error err = {0};
     digests d = {.of = NULL};
-    tare_model *m = request_read(&r, in, &err) ? open_request(&r, w->open, &err) : NULL;
+    tare_model *m = request_read(&r, in, &err) && draw_read(&r, in, &init, &err) ? open_request(&r, w->open, &err) : NULL;
     size_t begin = o->n;
     request_begin(&r, o);
-    bool ok = m != NULL;
-    ok = ok && draw_read(&r, in, &init, &err) && digests_make(&d, m, &init, &err);
+    bool ok = m && digests_make(&d, m, &init, &err);
     if (ok) put_members(&d, o);
     else request_fail(&r, o, begin, "", &err);
     digests_free(&d);

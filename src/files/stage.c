@@ -171,7 +171,7 @@ static bool lock_work(stage *g, bool *locked, tare_error *err) {
 static bool take_lock(stage *g, tare_error *err) {
     for (int i = 0; i < TRIES; i++) {
         bool locked;
-        if (!lock_work(g, &locked, err)) return false;
+        if (!lock_work(g, &locked, err)) return shut(&g->lock), false; /* from here on what is open is held */
         if (locked) return true;
         shut(&g->lock);
         shut(&g->work);
@@ -212,10 +212,21 @@ static void release(stage *g) {
     g->dir = g->folder = g->work_path = NULL;
 }
 
+void stage_close(stage *g, bool remove) {
+    tare_error ignored = {0};
+    if (remove && g->lock >= 0 && settle_old(g, &ignored)) {
+        remove_folder(g->work, "new");
+        unlinkat(g->work, "journal", 0);
+        unlinkat(g->work, "lock", 0); /* last: until then nobody else works here */
+        unlinkat(g->parent, g->work_name, AT_REMOVEDIR);
+    }
+    release(g);
+}
+
 bool stage_open(stage *g, const char *dir, bool force, tare_error *err) {
     *g = (stage){.parent = -1, .work = -1, .lock = -1, .fresh = -1, .force = force};
     if (open_all(g, dir, err)) return true;
-    release(g);
+    stage_close(g, g->lock >= 0 && !exists(g->work, "journal")); /* nothing to go on from: nothing stays */
     return false;
 }
 
@@ -226,17 +237,6 @@ bool stage_fresh(stage *g, bool clear, tare_error *err) {
     g->fresh = openat(g->work, "new", FOLDER);
     if (g->fresh < 0) stage_failed(err, "open the folder in", g->work_path, errno);
     return g->fresh >= 0;
-}
-
-void stage_close(stage *g, bool remove) {
-    tare_error ignored = {0};
-    if (remove && g->lock >= 0 && settle_old(g, &ignored)) {
-        remove_folder(g->work, "new");
-        unlinkat(g->work, "journal", 0);
-        unlinkat(g->work, "lock", 0); /* last: until then nobody else works here */
-        unlinkat(g->parent, g->work_name, AT_REMOVEDIR);
-    }
-    release(g);
 }
 
 /* ---- into place ---- */
