@@ -1,6 +1,5 @@
 /* tare init: fresh weights, as a checkpoint, as digests, or digests for many configs at once. */
 #include "init.h"
-#include "lines.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,10 +150,8 @@ static bool draw_read(const request *r, const line *in, tare_init_options *init,
     return !seed || seed_read(r->seed.text, r->seed.n, &init->seed) || line_refused(in, "$.seed", "bad_value", "is no whole number of 64 bits", err);
 }
 
-typedef struct wishes { tare_open_options open; tare_init_options init; } wishes;
-
-static bool answer(const void *to, const line *in, out *o) {
-    const wishes *w = to;
+bool init_line(const void *to, const line *in, out *o) {
+    const init_wishes *w = to;
     tare_init_options init = w->init;
     request r;
     tare_error err = {0};
@@ -173,12 +170,12 @@ static bool answer(const void *to, const line *in, out *o) {
 
 /* Lines go round the cores, so that one line has one of them. */
 static int batch(const args *a, tare_init_options *o) {
-    wishes w = {.open = options_of(a), .init = *o};
+    init_wishes w = {.open = options_of(a), .init = *o};
     w.init.threads = 1;
     if (a->n_words) return fail_usage("init --batch reads standard input, not \"%s\"", a->words[0]);
     if (a->value[OPT_OUTPUT] || a->value[OPT_DTYPE] || a->value[OPT_FORCE] || a->value[OPT_MAX_SHARD])
         return fail_usage("init --batch goes with no -o, --dtype, --force or --max-shard-size: it writes no folder, and a line has its dtype");
-    return lines_run(NULL, a->value[OPT_THREADS], answer, &w);
+    return lines_run(NULL, a->value[OPT_THREADS], init_line, &w);
 }
 
 /* ---- one model ------------------------------------------------------------------------------------------------- */
