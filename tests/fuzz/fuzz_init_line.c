@@ -7,7 +7,8 @@ static bool is_small(const line *in) {
     request r;
     tare_error err = {0};
     if (!request_read(&r, in, &err)) return true;
-    tare_open_options o = {.class_name = r.class_name[0] ? r.class_name : NULL, .host = "gpu=none"};
+    bool plain = !r.dtype[0] || !strcmp(r.dtype, "float32");
+    tare_open_options o = {.class_name = r.class_name[0] ? r.class_name : NULL, .dtype = plain ? NULL : r.dtype, .plain = plain, .host = "gpu=none"};
     tare_model *m = tare_model_parse(r.config.text, r.config.n, &o, &err);
     bool small = !m || fuzz_small(m);
     tare_model_free(m);
