@@ -68,7 +68,7 @@ done
 
 # What an interrupted run has done is used: the shards are the same files.
 working() { while [ ! -s .d.tare-partial/journal ] && kill -0 "$child" 2>/dev/null; do :; done; }
-inode() { ls -i "$1"/model-00001-of-*.safetensors | cut -d ' ' -f 1; }
+first_of() { echo "$1"/model-00001-of-*.safetensors; }
 tries=0
 until [ -s .d.tare-partial/journal ]; do
     [ $tries -lt 30 ] || fail "no run could be interrupted"
@@ -78,7 +78,8 @@ until [ -s .d.tare-partial/journal ]; do
 done
 [ $status = 143 ] && grep -q '^tare: interrupted; d is as it was, and the same command goes on from here$' said || fail "exit status $status"
 same d $old || fail "an interrupted run changed the folder"
-file=$(inode .d.tare-partial/new)
+exec 3<"$(first_of .d.tare-partial/new)" # open, so that its number stays its own
+file=$(ls -iL /proc/self/fd/3 | cut -d ' ' -f 1)
 completes $new
-[ "$(inode d)" = "$file" ] || fail "what was interrupted is begun afresh"
+[ "$(ls -i "$(first_of d)" | cut -d ' ' -f 1)" = "$file" ] || fail "what was interrupted is begun afresh"
 echo "$i moments, $ended runs were faster; $tries runs until one was interrupted"
