@@ -1,6 +1,5 @@
 /* tare init: fresh weights, as a checkpoint, as digests, or digests for many configs at once. */
 #include "init.h"
-#include "lines.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +45,6 @@ typedef struct digests { /* of all tensors, in walk order */
     uint32_t next;
 } digests;
 
-
 static bool take_digest(void *to, const tare_item *t, const void *bytes, size_t n) {
     digests *d = to;
     digest *at = &d->of[t - d->items];
@@ -81,43 +79,55 @@ static void put_shape(out *o, const tare_item *t) {
     for (int k = 0; k < t->rank; k++) out_format(o, "%s%" PRId64, k ? "," : "", t->shape[k]);
 }
 
-static int print_digests(const tare_model *m, tare_init_options *o) {
-    tare_error err = {0};
-    digests d;
-    bool ok = digests_make(&d, m, o, &err);
-    for (size_t i = 0; ok && i < d.n; i++) {
-        out_format(&std_out, "%s\t%s\t", d.items[i].path, tare_dtype_name(d.items[i].dtype));
-        put_shape(&std_out, &d.items[i]);
-        out_format(&std_out, "\t%s\n", d.of[i].hex);
+static void put_lines(const digests *d, out *o) {
+    for (size_t i = 0; i < d->n; i++) {
+        out_format(o, "%s\t%s\t", d->items[i].path, tare_dtype_name(d->items[i].dtype));
+        put_shape(o, &d->items[i]);
+        out_format(o, "\t%s\n", d->of[i].hex);
     }
-    if (ok) out_format(&std_out, "next\t%08" PRIx32 "\n", d.next);
-    digests_free(&d);
-    return ok ? TARE_OK : fail(&err);
+    out_format(o, "next\t%08" PRIx32 "\n", d->next);
 }
 
-/* ---- --batch ------------------------------------------------------------------------------------------------- */
-
-static void put_answer(const digests *d, out *o) {
+/* What an object says of them, here and in --batch. */
+static void put_members(const digests *d, out *o) {
     static const char kinds[] = "pbn";
     const char *comma = "";
     out_format(o, ",\"next\":\"%08" PRIx32 "\",\"tensors\":[", d->next);
     for (size_t i = 0; i < d->n; i++) {
         const tare_item *t = &d->items[i];
-        out_format(o, "%s[\"%s\",\"%c\",\"%s\",[", i ? "," : "", t->path, kinds[t->kind == TARE_PARAM ? 0 : t->persistent ? 1 : 2],
-                   tare_dtype_name(t->dtype));
+        out_text(o, i ? ",[" : "[");
+        out_json(o, t->path);
+        out_format(o, ",\"%c\",\"%s\",[", kinds[t->kind == TARE_PARAM ? 0 : t->persistent ? 1 : 2], tare_dtype_name(t->dtype));
         put_shape(o, t);
         out_format(o, "],\"%s\"]", d->of[i].hex);
     }
     out_text(o, "],\"values\":{");
     for (size_t i = 0; i < d->n; i++) {
         if (!d->of[i].n) continue;
-        out_format(o, "%s\"%s\":\"", comma, d->items[i].path);
+        out_text(o, comma);
+        out_json(o, d->items[i].path);
+        out_text(o, ":\"");
         for (size_t k = 0; k < d->of[i].n; k++) out_format(o, "%02x", d->of[i].bytes[k]);
         out_text(o, "\"");
         comma = ",";
     }
     out_text(o, "}");
 }
+
+static int print_digests(const args *a, const tare_model *m, tare_init_options *o) {
+    tare_error err = {0};
+    digests d;
+    bool ok = digests_make(&d, m, o, &err);
+    if (ok && a->value[OPT_JSON]) {
+        out_format(&std_out, "{\"tare\":1,\"class\":\"%s\"", tare_model_class(m));
+        put_members(&d, &std_out);
+        out_text(&std_out, "}\n");
+    } else if (ok) put_lines(&d, &std_out);
+    digests_free(&d);
+    return ok ? TARE_OK : fail(&err);
+}
+
+/* ---- --batch ------------------------------------------------------------------------------------------------- */
 
 /* float32 is Model(config), as torch users write it; any other dtype is that of _from_config(). */
 static tare_model *open_request(const request *r, tare_open_options open, tare_error *err) {
@@ -128,23 +138,29 @@ static tare_model *open_request(const request *r, tare_open_options open, tare_e
     return tare_model_parse(r->config.text, r->config.n, &open, err);
 }
 
-typedef struct wishes { tare_open_options open; tare_init_options init; } wishes;
+static bool line_refused(const line *in, const char *path, const char *code, const char *what, tare_error *err) {
+    error_fill(err, TARE_BAD, code, "line %" PRIu64 ": %s %s", in->number, path, what);
+    snprintf(err->path, sizeof err->path, "%s", path);
+    return false;
+}
+/* What of a line says how to draw; null is as good as absent. */
+static bool draw_read(const request *r, const line *in, tare_init_options *init, tare_error *err) {
+    bool seed = r->seed.text && *r->seed.text != 'n';
+    if (r->no_dtype) return line_refused(in, "$.dtype", "bad_type", "is not the name of a dtype", err);
+    return !seed || seed_read(r->seed.text, r->seed.n, &init->seed) || line_refused(in, "$.seed", "bad_value", "is no whole number of 64 bits", err);
+}
 
-static bool answer(const void *to, const line *in, out *o) {
-    const wishes *w = to;
+bool init_line(const void *to, const line *in, out *o) {
+    const init_wishes *w = to;
     tare_init_options init = w->init;
     request r;
     tare_error err = {0};
     digests d = {.of = NULL};
-    tare_model *m = request_read(&r, in, &err) ? open_request(&r, w->open, &err) : NULL;
+    tare_model *m = request_read(&r, in, &err) && draw_read(&r, in, &init, &err) ? open_request(&r, w->open, &err) : NULL;
     size_t begin = o->n;
     request_begin(&r, o);
-    bool ok = m != NULL;
-    if (ok && r.no_dtype) ok = false, error_fill(&err, TARE_BAD, "bad_type", "line %" PRIu64 ": $.dtype is not the name of a dtype", in->number);
-    if (ok && r.seed.text && !seed_read(r.seed.text, r.seed.n, &init.seed))
-        ok = false, error_fill(&err, TARE_BAD, "bad_value", "line %" PRIu64 ": $.seed is no whole number of 64 bits", in->number);
-    ok = ok && digests_make(&d, m, &init, &err);
-    if (ok) put_answer(&d, o);
+    bool ok = m && digests_make(&d, m, &init, &err);
+    if (ok) put_members(&d, o);
     else request_fail(&r, o, begin, "", &err);
     digests_free(&d);
     tare_model_free(m);
@@ -154,11 +170,12 @@ static bool answer(const void *to, const line *in, out *o) {
 
 /* Lines go round the cores, so that one line has one of them. */
 static int batch(const args *a, tare_init_options *o) {
-    wishes w = {.open = options_of(a), .init = *o};
+    init_wishes w = {.open = options_of(a), .init = *o};
     w.init.threads = 1;
     if (a->n_words) return fail_usage("init --batch reads standard input, not \"%s\"", a->words[0]);
-    if (a->value[OPT_OUTPUT] || a->value[OPT_DTYPE]) return fail_usage("init --batch goes with --set, --class, --rng and --threads only");
-    return lines_run(NULL, a->value[OPT_THREADS], answer, &w);
+    if (a->value[OPT_OUTPUT] || a->value[OPT_DTYPE] || a->value[OPT_FORCE] || a->value[OPT_MAX_SHARD])
+        return fail_usage("init --batch goes with no -o, --dtype, --force or --max-shard-size: it writes no folder, and a line has its dtype");
+    return lines_run(NULL, a->value[OPT_THREADS], init_line, &w);
 }
 
 /* ---- one model ------------------------------------------------------------------------------------------------- */
@@ -197,7 +214,7 @@ static int run_model(const args *a, tare_init_options *o) {
     if (!m) return status;
     say_dtype(a, m);
     say_inexact(m, o);
-    status = a->value[OPT_DIGEST] ? print_digests(m, o) : init_to_folder(a, m, o);
+    status = a->value[OPT_DIGEST] ? print_digests(a, m, o) : init_to_folder(a, m, o);
     tare_model_free(m);
     return status;
 }

@@ -14,6 +14,12 @@
 static volatile sig_atomic_t stopped;
 static void stop(int signal_number) { stopped = signal_number; }
 
+/* One that the caller had ignored stays ignored: nohup, a job in the background. */
+static void heed(int signal_number) {
+    struct sigaction before, ours = {.sa_handler = stop};
+    if (sigaction(signal_number, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(signal_number, &ours, NULL);
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -81,9 +87,9 @@ int init_to_folder(const args *a, const tare_model *m, tare_init_options *o) {
     meter t = {.on = isatty(STDERR_FILENO) && !a->value[OPT_JSON], .began = now()};
     if (a->value[OPT_MAX_SHARD] && tare_size_parse(a->value[OPT_MAX_SHARD], &how.max_shard_bytes) != TARE_OK)
         return fail_usage("--max-shard-size is a size such as 200MB or 50GB, not \"%s\"", a->value[OPT_MAX_SHARD]);
-    struct sigaction on_signal = {.sa_handler = stop};
-    sigaction(SIGINT, &on_signal, NULL);
-    sigaction(SIGTERM, &on_signal, NULL);
+    if (a->value[OPT_MAX_SHARD] && !how.max_shard_bytes) how.max_shard_bytes = 1; /* each tensor alone: 0 is the library's default */
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error like others */
+    heed(SIGINT), heed(SIGTERM);
     t.next = t.began + 0.5;
     o->progress = show;
     o->progress_to = &t;

@@ -32,25 +32,13 @@ static bool no_memory(writing *w) {
     error_set(&w->f.err, TARE_IO, "out_of_memory", NULL, "out of memory");
     return false;
 }
-/* Tensors that are cut out of one lie together in the reference's memory, and so in one file. */
-static void together(const layout *l, save_tensor *tensors) {
-    for (size_t i = 0; i < l->source_count; i++) {
-        const layout_source *s = &l->sources[i];
-        if (s->count < 2) continue;
-        size_t first = s->pieces[0].entry;
-        for (size_t k = 1; k < s->count; k++)
-            if (s->pieces[k].entry < first) first = s->pieces[k].entry;
-        tensors[first].storage = (uint64_t)s->tensor->elements * tare_dtype_bytes((tare_dtype)s->tensor->dtype);
-        for (size_t k = 0; k < s->count; k++) tensors[s->pieces[k].entry].part_of = first + 1;
-    }
-}
 static save_tensor *tensors_of(const layout *l) {
     save_tensor *tensors = tarei_malloc((l->entry_count + 1) * sizeof *tensors);
     for (size_t i = 0; tensors && i < l->entry_count; i++) {
         const layout_entry *e = &l->entries[i];
-        tensors[i] = (save_tensor){.key = e->key, .dtype = (tare_dtype)e->dtype, .rank = e->rank, .shape = e->shape};
+        tensors[i] = (save_tensor){.key = e->key, .dtype = (tare_dtype)e->dtype, .rank = e->rank, .shape = e->shape, .part_of = e->with + 1,
+                                   .storage = e->storage};
     }
-    if (tensors) together(l, tensors);
     return tensors;
 }
 /* Everything that decides a byte of the tensors, so that only a run of the same kind goes on with what another one left. */

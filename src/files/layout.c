@@ -99,6 +99,8 @@ static bool add_view(maker *k, const char *key, const view *v, const tensor_node
     for (int i = 0; i < v->rank; i++) e->elements *= shape[i] = v->size[i]; /* no more than the whole has */
     if (!num_mul(t->elements, unit, &bytes)) return too_large(k, key);
     e->bytes = (uint64_t)(e->elements * unit);
+    e->storage = (uint64_t)(v->storage * unit);
+    e->with = (size_t)(e - k->entries);
     if (e->elements) pieces[s->count++] = piece_of(k->a, v, (size_t)(e - k->entries), (uint64_t)unit);
     return true;
 }
@@ -110,8 +112,10 @@ static bool add_views(maker *k, const saved_slot *slot, const named_views *views
     layout_source *s = &k->sources[slot->owner];
     layout_piece *pieces = arena_array(k->a, views->n, sizeof *pieces);
     s->pieces = pieces;
-    for (size_t i = 0; i < views->n; i++)
+    for (size_t i = 0; i < views->n; i++) {
         if (!add_view(k, renamed(k, views->v[i].name), &views->v[i].v, slot->tensor, s, pieces)) return false;
+        if (i && views->v[i].v.copy == views->v[i - 1].v.copy) k->entries[k->n - 1].with = k->entries[k->n - 2].with; /* they follow each other */
+    }
     qsort(pieces, s->count, sizeof *pieces, by_place);
     return true;
 }

@@ -9,6 +9,8 @@ typedef struct layout_entry { /* a tensor on disk */
     const int64_t *shape;
     int64_t elements;
     uint64_t bytes;
+    size_t with;      /* the first entry that is in the same storage of the reference, or itself: these go to one file */
+    uint64_t storage; /* bytes of that storage */
     uint8_t dtype;
     int8_t rank;
 } layout_entry;

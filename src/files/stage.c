@@ -57,14 +57,23 @@ static bool remove_folder(int at, const char *name) {
 typedef struct look {
     bool any, checkpoint;
     char inner[128]; /* the name of a folder in it */
+    char other[128]; /* of a file that no checkpoint written here has */
 } look;
+static bool ends_with(const char *name, const char *end) {
+    size_t n = strlen(name), k = strlen(end);
+    return n > k && strcmp(name + n - k, end) == 0;
+}
+static bool is_of_checkpoint(const char *name) {
+    return strcmp(name, "config.json") == 0 || strcmp(name, "generation_config.json") == 0 || ends_with(name, ".safetensors") ||
+           ends_with(name, ".safetensors.index.json");
+}
 static bool look_at(void *to, int fd, const char *name) {
     look *l = to;
     struct stat st;
-    size_t n = strlen(name);
     if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) snprintf(l->inner, sizeof l->inner, "%s", name);
     l->any = true;
-    l->checkpoint |= strcmp(name, "config.json") == 0 || (n > 12 && strcmp(name + n - 12, ".safetensors") == 0);
+    l->checkpoint |= strcmp(name, "config.json") == 0 || ends_with(name, ".safetensors");
+    if (!is_of_checkpoint(name) && !*l->other) snprintf(l->other, sizeof l->other, "%s", name);
     return !*l->inner;
 }
 
@@ -81,7 +90,9 @@ static bool replaceable(const stage *g, tare_error *err) {
         stage_failed(err, "read", g->dir, error);
     else if (l.any && !l.checkpoint)
         error_set(err, TARE_USAGE, "exists", g->dir, "%.400s is not replaced: it holds no config.json and no .safetensors file", g->dir);
-    return read && (!l.any || l.checkpoint);
+    else if (*l.other)
+        error_set(err, TARE_USAGE, "exists", g->dir, "%.400s is not replaced: it also holds %s, which would be lost", g->dir, l.other);
+    return read && (!l.any || (l.checkpoint && !*l.other));
 }
 
 bool stage_may_replace(const stage *g, tare_error *err) {
@@ -171,7 +182,7 @@ static bool lock_work(stage *g, bool *locked, tare_error *err) {
 static bool take_lock(stage *g, tare_error *err) {
     for (int i = 0; i < TRIES; i++) {
         bool locked;
-        if (!lock_work(g, &locked, err)) return false;
+        if (!lock_work(g, &locked, err)) return shut(&g->lock), false; /* from here on what is open is held */
         if (locked) return true;
         shut(&g->lock);
         shut(&g->work);
@@ -212,10 +223,21 @@ static void release(stage *g) {
     g->dir = g->folder = g->work_path = NULL;
 }
 
+void stage_close(stage *g, bool remove) {
+    tare_error ignored = {0};
+    if (remove && g->lock >= 0 && settle_old(g, &ignored)) {
+        remove_folder(g->work, "new");
+        unlinkat(g->work, "journal", 0);
+        unlinkat(g->work, "lock", 0); /* last: until then nobody else works here */
+        unlinkat(g->parent, g->work_name, AT_REMOVEDIR);
+    }
+    release(g);
+}
+
 bool stage_open(stage *g, const char *dir, bool force, tare_error *err) {
     *g = (stage){.parent = -1, .work = -1, .lock = -1, .fresh = -1, .force = force};
     if (open_all(g, dir, err)) return true;
-    release(g);
+    stage_close(g, g->lock >= 0 && !exists(g->work, "journal")); /* nothing to go on from: nothing stays */
     return false;
 }
 
@@ -226,17 +248,6 @@ bool stage_fresh(stage *g, bool clear, tare_error *err) {
     g->fresh = openat(g->work, "new", FOLDER);
     if (g->fresh < 0) stage_failed(err, "open the folder in", g->work_path, errno);
     return g->fresh >= 0;
-}
-
-void stage_close(stage *g, bool remove) {
-    tare_error ignored = {0};
-    if (remove && g->lock >= 0 && settle_old(g, &ignored)) {
-        remove_folder(g->work, "new");
-        unlinkat(g->work, "journal", 0);
-        unlinkat(g->work, "lock", 0); /* last: until then nobody else works here */
-        unlinkat(g->parent, g->work_name, AT_REMOVEDIR);
-    }
-    release(g);
 }
 
 /* ---- into place ---- */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 bool view_of(const tensor_node *t, view *out) {
-    *out = (view){.rank = t->rank};
+    *out = (view){.rank = t->rank, .storage = t->elements};
     if (t->rank > MOST_RANK) return false;
     int64_t below = 1;
     for (int i = t->rank - 1; i >= 0; i--) {
@@ -34,6 +34,16 @@ static bool room_for(undoing *u, int64_t n, named_views *out) {
     *out = (named_views){.v = arena_array(u->p->a, (size_t)n, sizeof *out->v)};
     return true;
 }
+/* Parts that do not lie in one piece are copied, which makes a storage of each. */
+static void copy_where_scattered(view *v, size_t copy) {
+    int64_t run = 1;
+    bool scattered = false;
+    for (int i = v->rank - 1; i >= 0; i--) {
+        scattered |= v->size[i] != 1 && v->step[i] != run;
+        run *= v->size[i];
+    }
+    if (scattered && run) v->copy = copy, v->storage = run;
+}
 /* Chunk: equal parts, as many as there are names; the last may be short, or missing. */
 static bool undo_concatenate(undoing *u, int dim) {
     named_views out;
@@ -45,6 +55,7 @@ static bool undo_concatenate(undoing *u, int dim) {
         view v = whole;
         v.from += at * v.step[dim];
         v.size[dim] = share < n - at ? share : n - at;
+        copy_where_scattered(&v, (size_t)i + 1);
         out.v[out.n++] = (named_view){u->t->to[i], v};
     }
     u->now = out;

@@ -8,6 +8,8 @@ enum { MOST_RANK = 8, MOST_ENTRIES = 1 << 21 };
 typedef struct view { /* of a tensor's elements: where they start, and how far each dimension steps */
     int64_t from, size[MOST_RANK], step[MOST_RANK];
     int rank;
+    size_t copy;     /* which of the copies that the reference makes on the way holds it; 0: the tensor itself */
+    int64_t storage; /* elements of that copy, or of the tensor */
 } view;
 typedef struct named_view {
     const char *name; /* a pattern while operations run, then a key */

@@ -1,10 +1,11 @@
 #!/bin/sh
 # The command line, case by case: sh tests/cli/run.sh [--update] TARE [CASE ...]
 #
-# A case is a folder here with a file `cmd`, one line of shell that runs in that folder with $TARE and $PRESETS set; what it
-# must say is in the files stdout, stderr (absent: nothing) and exit (absent: 0). A file `needs` names an environment
-# variable without which the case is left out (STANDIN_CUDA: the test build's driver library). --update records; read the
-# diff before you keep it. Without CASE, the examples of README, docs and help run as well (readme.sh).
+# A case is a folder here with a file `cmd`, one line of shell that runs in that folder with $TARE, $PRESETS, $TINY (a
+# config.json) and $SCRATCH (an empty folder) set; what it must say is in the files stdout, stderr (absent: nothing) and
+# exit (absent: 0). A file `needs` names an environment variable without which the case is left out (STANDIN_CUDA: the test
+# build's driver library; NOT_ROOT: rights count). --update records; read the diff before you keep it. Without CASE, the
+# examples of README, docs and help run as well (readme.sh).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 update=
@@ -16,13 +17,18 @@ fi
 TARE=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
 PRESETS=$(cd "$here/../../presets" && pwd)
-export TARE PRESETS LC_ALL=C
-unset NO_COLOR COLUMNS TERM
 got=$(mktemp -d)
+SCRATCH=$got/scratch TINY=$here/tiny_gpt2.json
+export TARE PRESETS TINY SCRATCH LC_ALL=C
+unset NO_COLOR COLUMNS TERM NOT_ROOT
+[ "$(id -u)" = 0 ] || export NOT_ROOT=1
+umask 022
 trap 'rm -rf "$got"' EXIT
 trap 'exit 130' INT TERM
 
 run_case() {
+    rm -rf "$SCRATCH"
+    mkdir "$SCRATCH"
     (cd "$1" && sh ./cmd </dev/null >"$got/stdout" 2>"$got/stderr")
     echo $? >"$got/exit"
 }

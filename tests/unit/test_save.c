@@ -283,8 +283,10 @@ static void test_what_force_replaces(void **state) {
     make_many("home", o, 1); /* empty */
     try_begin("home", false, TARE_USAGE, "exists", "home exists already; it is replaced only with force");
     write_file("home/README.md", "words");
+    try_begin("home", true, TARE_USAGE, "exists", "it also holds README.md, which would be lost");
+    assert_true(there("home/README.md"));
+    assert_int_equal(unlink("home/README.md"), 0);
     make_many("home", o, 2); /* holds a config */
-    assert_false(there("home/README.md"));
     assert_int_equal(mkdir("home/runs", 0777), 0);
     try_begin("home", true, TARE_USAGE, "exists", "it holds the folder runs");
     assert_int_equal(rmdir("home/runs"), 0);
