@@ -1,6 +1,6 @@
 /* tare devices: the devices that are known by name, and those that a plan would see. */
 #include "cli.h"
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *kind_name(tare_device_kind kind) {
@@ -30,24 +30,23 @@ static void presets_json(const tare_device_preset *p, size_t n) {
     }
     out_text(o, "]}\n");
 }
-static size_t longest(const tare_device_preset *p, size_t n, bool product) {
-    size_t most = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t length = strlen(product ? p[i].product : p[i].name);
-        if (length > most) most = length;
-    }
-    return most;
+/* "NVIDIA A100 80 GB", "Apple M2 Ultra, 64 128 192 GB" */
+static size_t product_text(const tare_device_preset *p, char text[128]) {
+    int n = snprintf(text, 128, "%s%s%s%s", p->product, p->sizes ? ", " : "", p->sizes ? p->sizes : "", p->sizes ? " GB" : "");
+    return n > 0 ? (size_t)n : 0;
 }
 static void presets_text(const tare_device_preset *p, size_t n) {
-    out *o = &std_out;
-    int name = (int)longest(p, n, false), product = (int)longest(p, n, true);
-    out_format(o, "%-*s  %10s   %-*s   memory\n", name, "name", "memory", product, "product");
+    size_t name = 0, product = 0;
+    char text[128], bytes[32];
     for (size_t i = 0; i < n; i++) {
-        char bytes[32];
-        const char *last = p[i].sizes ? strrchr(p[i].sizes, ' ') + 1 : "";
-        out_format(o, "%-*s  %10s   %-*s   %s", name, p[i].name, bytes_text(p[i].bytes, bytes), product, p[i].product, p[i].source);
-        if (p[i].sizes) out_format(o, ", of the smallest of %s GB; %s-%s is the largest", p[i].sizes, p[i].name, last);
-        out_text(o, "\n");
+        size_t length = product_text(&p[i], text);
+        if (length > product) product = length;
+        if (strlen(p[i].name) > name) name = strlen(p[i].name);
+    }
+    out_format(&std_out, "%-*s  %10s   %-*s   amount\n", (int)name, "name", "memory", (int)product, "product");
+    for (size_t i = 0; i < n; i++) {
+        product_text(&p[i], text);
+        out_format(&std_out, "%-*s  %10s   %-*s   %s\n", (int)name, p[i].name, bytes_text(p[i].bytes, bytes), (int)product, text, p[i].source);
     }
 }
 
@@ -72,7 +71,8 @@ static void devices_json(const tare_device *d, size_t n) {
 static void device_text(const tare_device *d, int name, int amount, int model) {
     out *o = &std_out;
     char exact[32], about[32], margin[32];
-    out_format(o, "%-*s  %*s  %10s   ", name, d->name, amount, d->unlimited ? "" : grouped(d->bytes, exact), d->unlimited ? "unlimited" : bytes_text(d->bytes, about));
+    const char *bytes = d->unlimited ? "" : grouped(d->bytes, exact), *words = d->unlimited ? "unlimited" : bytes_text(d->bytes, about);
+    out_format(o, "%-*s  %*s  %10s   ", name, d->name, amount, bytes, words);
     if (model) {
         out_safe(o, d->model ? d->model : "");
         out_spaces(o, (size_t)model - (d->model ? strlen(d->model) : 0) + 3);
@@ -81,14 +81,17 @@ static void device_text(const tare_device *d, int name, int amount, int model) {
     if (d->margin) out_format(o, "; %s held back", bytes_text(d->margin, margin));
     out_text(o, "\n");
 }
+static int wider(int width, const char *text) {
+    int n = (int)strlen(text);
+    return n > width ? n : width;
+}
 static void devices_text(const tare_device *d, size_t n) {
     int name = 0, amount = 0, model = 0;
     for (size_t i = 0; i < n; i++) {
         char exact[32];
-        int lengths[] = {(int)strlen(d[i].name), d[i].unlimited ? 0 : (int)strlen(grouped(d[i].bytes, exact)), d[i].model ? (int)strlen(d[i].model) : 0};
-        if (lengths[0] > name) name = lengths[0];
-        if (lengths[1] > amount) amount = lengths[1];
-        if (lengths[2] > model) model = lengths[2];
+        name = wider(name, d[i].name);
+        amount = wider(amount, d[i].unlimited ? "" : grouped(d[i].bytes, exact));
+        model = wider(model, d[i].model ? d[i].model : "");
     }
     for (size_t i = 0; i < n; i++) device_text(&d[i], name, amount, model);
 }
@@ -123,7 +126,8 @@ const command command_devices = {
     .usage = "[DEVICES] [options]",
     .summary = "devices that are known by name, and what this host has",
     .about = "Lists the devices that are known by name, with the memory that a program gets. With DEVICES, what a plan may use of them:\n"
-             "h100:2 (two of a kind), 0=10GB or cpu=30GiB (amounts), auto (this host: what is free now), or several with commas.\n",
+             "h100:2 (two of a kind), 0=10GB or cpu=30GiB (amounts), auto (this host: what is free now), or several with commas.\n"
+             "Of a name with several sizes NAME-SIZE picks one, m2-ultra-192 or a100-80, and NAME is the smallest.\n",
     .examples = "  tare devices\n"
                 "  tare devices auto\n"
                 "  tare devices h100:2,rtx4090,cpu=64GB --margin 5%\n"

@@ -160,7 +160,7 @@ static bool take_amount(reading *r, piece item) {
     return wrong ? refuse(r, item, wrong) : put_amount(r, item, w, bytes, unlimited);
 }
 
-/* The reader of JSON keeps the last of equal keys; here they are a mistake. What begins at a key of this flat object that was read. */
+/* The reader of JSON keeps the last of equal keys; here they are a mistake. `text` is a flat object that was read without a fault. */
 static bool repeats(const reading *r, const char *text) {
     size_t n = 0;
     const char *keys[MOST_DEVICES];
@@ -239,8 +239,9 @@ static bool unknown(const reading *r, piece item, piece name) {
     if (!amount_read(name.text, name.n, &bytes)) return refuse(r, item, "an amount needs its device, 0=10GB");
     if (!preset_near(name.text, name.n, near, sizeof near))
         return refuse(r, item, "no device is known by this name; tare devices lists those that are");
-    error_set(r->err, TARE_USAGE, "usage", NULL, "\"%.*s\" in %s: no device is known by this name; near it: %s", shown(item), item.text, r->what, near);
-    return false;
+    char because[192];
+    snprintf(because, sizeof because, "no device is known by this name; near it: %s", near);
+    return refuse(r, item, because);
 }
 static bool read_count(const reading *r, piece item, piece count, int *out) {
     size_t n = digits(count);

@@ -21,7 +21,7 @@
 #define AMDGPU "nominal less the 16 MiB that amdgpu keeps"  /* as torch shows of MI250X, MI300X and RX 7900 XTX */
 #define ALIKE "as torch reports of one with as much memory"
 #define NOMINAL "nominal"
-#define SHARED "Metal's default share of unified memory"
+#define SHARED "Metal's default share of the memory"
 
 #define GPU(name, mib, product, source) {name, product, TARE_DEVICE_GPU, MIB(mib), source, NULL}
 #define APPLE(name, least, sizes, product) {name, product, TARE_DEVICE_MPS, METAL(least), SHARED, sizes}
