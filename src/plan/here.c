@@ -31,9 +31,11 @@ static bool read_number(const char *folder, const char *name, uint64_t *out) {
 /* The number after a word at the beginning of a line: "MemAvailable:   123 kB". */
 static bool find_number(const char *text, const char *word, uint64_t *out) {
     size_t n = strlen(word);
-    for (const char *line = text; line; line = strchr(line, '\n'), line += line != NULL)
+    for (const char *line = text;; line++) {
         if (strncmp(line, word, n) == 0 && line[n] == ' ') return whole_number(line + n + strspn(line + n, " "), out);
-    return false;
+        line = strchr(line, '\n');
+        if (!line) return false;
+    }
 }
 
 /* ---- memory ---- */
