@@ -52,7 +52,7 @@ static void presets_text(const tare_device_preset *p, size_t n) {
 
 /* ---- that a plan would see ---- */
 
-static void devices_json(const tare_device *d, size_t n) {
+static void devices_json(const tare_device_row *d, size_t n) {
     out *o = &std_out;
     out_text(o, "{\"devices\": [");
     for (size_t i = 0; i < n; i++) {
@@ -68,7 +68,7 @@ static void devices_json(const tare_device *d, size_t n) {
     }
     out_text(o, "]}\n");
 }
-static void device_text(const tare_device *d, int name, int amount, int model) {
+static void device_text(const tare_device_row *d, int name, int amount, int model) {
     out *o = &std_out;
     char exact[32], about[32], margin[32];
     const char *bytes = d->unlimited ? "" : grouped(d->bytes, exact), *words = d->unlimited ? "unlimited" : bytes_text(d->bytes, about);
@@ -85,7 +85,7 @@ static int wider(int width, const char *text) {
     int n = (int)strlen(text);
     return n > width ? n : width;
 }
-static void devices_text(const tare_device *d, size_t n) {
+static void devices_text(const tare_device_row *d, size_t n) {
     int name = 0, amount = 0, model = 0;
     for (size_t i = 0; i < n; i++) {
         char exact[32];
@@ -113,7 +113,7 @@ static int run(const args *a) {
     tare_devices_options o = {.margin = a->value[OPT_MARGIN]};
     tare_devices *d = tare_devices_open(a->words[0], &o, &err);
     if (!d) return fail(&err);
-    const tare_device *rows;
+    const tare_device_row *rows;
     size_t n = tare_devices_rows(d, &rows);
     if (json) devices_json(rows, n);
     else devices_text(rows, n);

@@ -232,7 +232,7 @@ TARE_API void tare_sha256(const void *bytes, size_t n, char hex[65]);
 /* ---- devices ------------------------------------------------------------------------------------------------- */
 
 typedef enum tare_device_kind { TARE_DEVICE_GPU, TARE_DEVICE_MPS, TARE_DEVICE_CPU, TARE_DEVICE_DISK } tare_device_kind;
-typedef struct tare_device {
+typedef struct tare_device_row {
     const char *name;      /* "0", "mps", "cpu", "disk", as device_map= names them */
     tare_device_kind kind;
     int id;                /* of a GPU; -1 for the others */
@@ -241,7 +241,7 @@ typedef struct tare_device {
     uint64_t margin;       /* held back from what is there, and not in bytes */
     const char *model;     /* "h100", or as the driver spells it; NULL when only an amount was given */
     const char *note;      /* where the amount comes from, in words */
-} tare_device;
+} tare_device_row;
 
 typedef struct tare_devices_options {
     const char *max_memory; /* amounts as accelerate's max_memory: "0=10GB,cpu=30GiB" or {"0": "10GB", "cpu": 30000000000}; they
@@ -256,7 +256,7 @@ typedef struct tare_devices_options {
  * names the item that is wrong. */
 typedef struct tare_devices tare_devices;
 TARE_API tare_devices *tare_devices_open(const char *text, const tare_devices_options *options, tare_error *err);
-TARE_API size_t tare_devices_rows(const tare_devices *d, const tare_device **rows); /* GPUs by number, then mps, cpu, disk */
+TARE_API size_t tare_devices_rows(const tare_devices *d, const tare_device_row **rows); /* GPUs by number, then mps, cpu, disk */
 TARE_API void tare_devices_free(tare_devices *d);
 
 typedef struct tare_device_preset {

@@ -31,7 +31,7 @@ tare_devices *tare_devices_open(const char *text, const tare_devices_options *op
     tare_devices_free(w.d);
     return NULL;
 }
-size_t tare_devices_rows(const tare_devices *d, const tare_device **rows) {
+size_t tare_devices_rows(const tare_devices *d, const tare_device_row **rows) {
     *rows = d->list.rows;
     return d->list.n;
 }

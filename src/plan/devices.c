@@ -11,7 +11,7 @@
 #define GIVEN "as given"
 
 typedef struct row { /* of the list under construction */
-    tare_device d;
+    tare_device_row d;
     bool given;      /* by an amount */
     bool context;    /* the default margin holds */
     bool margin_set;
@@ -347,7 +347,7 @@ static bool set_margins(reading *r) {
 /* ---- the whole ---- */
 
 static int in_order(const void *a, const void *b) {
-    const tare_device *one = a, *other = b;
+    const tare_device_row *one = a, *other = b;
     return one->kind != other->kind ? (one->kind > other->kind) - (one->kind < other->kind) : (one->id > other->id) - (one->id < other->id);
 }
 static bool read_amounts(reading *r, const char *text) { return is_json(text) ? read_json(r, text) : each(r, text, take_amount); }

@@ -6,7 +6,7 @@
 
 enum { MOST_DEVICES = 4096 };
 typedef struct device_list {
-    tare_device *rows;
+    tare_device_row *rows;
     size_t n;
 } device_list;
 /* As tare_devices_open() reads them, everything in the arena; `root` stands before /proc and /sys ("" but in tests). */

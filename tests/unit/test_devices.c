@@ -147,7 +147,7 @@ static tare_devices *opened(const char *text, const tare_devices_options *o) {
 /* "0 10 -5, cpu unlimited": name, bytes and margin of every row. */
 static void list_is(const char *text, const tare_devices_options *o, const char *want) {
     tare_devices *d = opened(text, o);
-    const tare_device *rows;
+    const tare_device_row *rows;
     char got[1024] = "";
     size_t n = tare_devices_rows(d, &rows), used = 0;
     for (size_t i = 0; i < n; i++) {
@@ -187,7 +187,7 @@ static void test_names_of_devices(void **state) {
     list_is("m2-ultra-192,t4", &all, "0 15636365312, mps 154618822656");
     list_is("m2-ultra", NULL, "mps 51539607552");
     tare_devices *d = opened("h100,m2-ultra,0=1GB,a100:3", NULL);
-    const tare_device *rows;
+    const tare_device_row *rows;
     assert_int_equal(tare_devices_rows(d, &rows), 5);
     assert_string_equal(rows[0].model, "h100");
     assert_string_equal(rows[0].note, "as given");
