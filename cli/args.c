@@ -28,6 +28,7 @@ const option options[OPT_COUNT] = {
     [OPT_MAX_SHARD] = {"--max-shard-size", "SIZE", "no file larger than this, where tensors allow (default: 50GB)"},
     [OPT_FORCE] = {"--force", NULL, "exchange a checkpoint folder that exists, whole"},
     [OPT_TRAINING] = {"--training", "OPTIM", "what training with adamw, sgd or sgd-momentum holds, without activations"},
+    [OPT_MARGIN] = {"--margin", "SIZE", "held back on each GPU, or on NAME=SIZE: 1GiB, 5%, cpu=10% (default: 512MiB of named and found GPUs)"},
     [OPT_JSON] = {"--json", NULL, "JSON on standard output, errors as JSON on standard error"},
     [OPT_HELP] = {"--help", NULL, "this text"},
 };

@@ -41,7 +41,7 @@ size_t screen_width(void);                             /* of the terminal; 100 w
 typedef enum option_id {
     OPT_CLASS, OPT_AUTO, OPT_SET, OPT_DTYPE, OPT_ATTN, OPT_HOST, OPT_PARAMS, OPT_BUFFERS, OPT_FOLD, OPT_LAYOUT, OPT_WHY, OPT_BATCH,
     OPT_FACTS, OPT_NO_DIGEST, OPT_QUANTIZED, OPT_THREADS, OPT_IDS, OPT_SEED, OPT_OUTPUT, OPT_RNG, OPT_DIGEST, OPT_MAX_SHARD, OPT_FORCE,
-    OPT_TRAINING, OPT_JSON, OPT_HELP, OPT_COUNT
+    OPT_TRAINING, OPT_MARGIN, OPT_JSON, OPT_HELP, OPT_COUNT
 } option_id;
 #define BIT(id) (1u << (id))
 #define MODEL_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_ATTN) | BIT(OPT_HOST))
@@ -73,7 +73,7 @@ typedef struct command { /* one per subcommand, in its file */
     int (*run)(const args *a);
 } command;
 extern const command command_show, command_tree, command_facts, command_config, command_count, command_attn, command_models, command_scan,
-    command_init;
+    command_init, command_devices;
 extern const command *const commands[]; /* NULL-ended */
 const command *command_find(const char *name);
 

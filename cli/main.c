@@ -4,7 +4,8 @@
 #include <string.h>
 
 const command *const commands[] = {
-    &command_show, &command_tree, &command_facts, &command_config, &command_count, &command_attn, &command_models, &command_scan, &command_init, NULL,
+    &command_show, &command_tree, &command_facts, &command_config, &command_count, &command_attn, &command_models, &command_scan, &command_init,
+    &command_devices, NULL,
 };
 static const char *const later[] = {"map", "check", "load", "materialise", "diff", "shrink", "report", "fetch"};
 enum { COMMANDS = sizeof commands / sizeof *commands - 1, LATER = sizeof later / sizeof *later };

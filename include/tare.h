@@ -229,6 +229,46 @@ TARE_API tare_status tare_save(const tare_model *m, const tare_weights *w, const
 TARE_API tare_status tare_size_parse(const char *text, uint64_t *bytes); /* "200MB" as save_pretrained() reads max_shard_size; else TARE_USAGE */
 TARE_API void tare_sha256(const void *bytes, size_t n, char hex[65]);
 
+/* ---- devices ------------------------------------------------------------------------------------------------- */
+
+typedef enum tare_device_kind { TARE_DEVICE_GPU, TARE_DEVICE_MPS, TARE_DEVICE_CPU, TARE_DEVICE_DISK } tare_device_kind;
+typedef struct tare_device_row {
+    const char *name;      /* "0", "mps", "cpu", "disk", as device_map= names them */
+    tare_device_kind kind;
+    int id;                /* of a GPU; -1 for the others */
+    bool unlimited;
+    uint64_t bytes;        /* for a plan to use; UINT64_MAX when unlimited */
+    uint64_t margin;       /* held back from what is there, and not in bytes */
+    const char *model;     /* "h100", or as the driver spells it; NULL when only an amount was given */
+    const char *note;      /* where the amount comes from, in words */
+} tare_device_row;
+
+typedef struct tare_devices_options {
+    const char *max_memory; /* amounts as accelerate's max_memory: "0=10GB,cpu=30GiB" or {"0": "10GB", "cpu": 30000000000}; they
+                             * replace what `text` says of the same device, and add to it. NULL: none */
+    const char *margin;     /* held back on each GPU: "1GiB", "5%"; and on single devices: "1GiB,cpu=10%,1=0". NULL: 512MiB, the context
+                             * of CUDA and the like, on GPUs that are known by name or by asking; nothing of amounts that were given */
+    const char *folder;     /* whose disk "auto" asks for; NULL: the current one */
+} tare_devices_options;
+
+/* Reads "h100:2,rtx4090" (known by name, tare_device_presets()), "auto" (this host: what is free on its GPUs, in memory and on disk),
+ * amounts as in max_memory, or several of them with commas. NULL: "auto", but only the amounts where max_memory is given. TARE_USAGE
+ * names the item that is wrong. */
+typedef struct tare_devices tare_devices;
+TARE_API tare_devices *tare_devices_open(const char *text, const tare_devices_options *options, tare_error *err);
+TARE_API size_t tare_devices_rows(const tare_devices *d, const tare_device_row **rows); /* GPUs by number, then mps, cpu, disk */
+TARE_API void tare_devices_free(tare_devices *d);
+
+typedef struct tare_device_preset {
+    const char *name;      /* "a100-80" */
+    const char *product;
+    tare_device_kind kind; /* TARE_DEVICE_MPS: memory that the processor shares, counted once */
+    uint64_t bytes;        /* that a program gets; with several sizes, of the smallest */
+    const char *source;    /* where the number comes from */
+    const char *sizes;     /* "64 128 192": GiB that are sold; NAME-SIZE picks one, NAME the smallest. NULL: one size */
+} tare_device_preset;
+TARE_API size_t tare_device_presets(const tare_device_preset **rows);
+
 /* ---- what is known ------------------------------------------------------------------------------------------- */
 
 typedef struct tare_type {

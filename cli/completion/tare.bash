@@ -8,6 +8,7 @@ _tare_values() {
     --host) echo gpu=none gpu=sm_75 gpu=sm_80 gpu=sm_90,flash_attn=2.8 ;;
     --layout) echo runtime file ;;
     --rng) echo torch philox ;;
+    --margin) echo 512MiB 1GiB 5% ;;
     --training) echo adamw sgd sgd-momentum ;;
     --class) tare models --json 2>/dev/null | grep -o '"[A-Za-z0-9]*"' | tr -d '"' | grep '^[A-Z]' | sort -u ;;
     esac
@@ -22,13 +23,14 @@ _tare_options() {
     facts | attn) echo "$model --json --help" ;;
     config) echo "--class --auto --set --dtype --why --batch --threads --json --help" ;;
     models) echo "--ids --json --help" ;;
+    devices) echo "--margin --json --help" ;;
     init) echo "$model --seed --output --rng --digest --max-shard-size --force --batch --threads --json --help" ;;
     scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
     esac
 }
 
 _tare() {
-    local commands="show tree facts config count attn models scan init help"
+    local commands="show tree facts config count attn models devices scan init help"
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} values
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -42,6 +44,8 @@ _tare() {
         COMPREPLY=($(compgen -W "$commands" -- "$current"))
     elif [[ $current == -* ]]; then
         COMPREPLY=($(compgen -W "$(_tare_options "$command")" -- "$current"))
+    elif [ "$command" = devices ]; then
+        COMPREPLY=($(compgen -W "auto $(tare devices --json 2>/dev/null | sed -n 's/.*"name": "\([^"]*\)".*/\1/p')" -- "$current"))
     elif [ "$command" = scan ]; then
         COMPREPLY=($(compgen -f -- "$current"))
     elif [ "$command" != models ]; then

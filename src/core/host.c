@@ -1,9 +1,8 @@
 #include "host.h"
+#include "library.h"
 #include <ctype.h>
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- the driver ---------------------------------------------------------------------------------------------- */
@@ -17,23 +16,14 @@ typedef struct driver { /* the calls of libcuda that need no context; 0 is succe
 } driver;
 enum { CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76 };
 
-/* ISO C has no cast from an object pointer to a function pointer; POSIX promises that the bits are the same. */
-static bool find(void *library, const char *symbol, void *function, size_t n) {
-    void *at = dlsym(library, symbol);
-    if (at) memcpy(function, &at, n);
-    return at != NULL;
-}
-
 static bool driver_open(driver *d) {
-    const char *path = getenv("TARE_CUDA_LIBRARY");
-    if (!path) path = "libcuda.so.1";
-    void *library = *path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    void *library = library_open("TARE_CUDA_LIBRARY", "libcuda.so.1");
     if (!library) return false;
-    if (find(library, "cuInit", &d->init, sizeof d->init) && find(library, "cuDeviceGetCount", &d->count, sizeof d->count) &&
-        find(library, "cuDeviceGet", &d->get, sizeof d->get) && find(library, "cuDeviceGetName", &d->name, sizeof d->name) &&
-        find(library, "cuDeviceGetAttribute", &d->attribute, sizeof d->attribute))
+    if (library_find(library, "cuInit", &d->init, sizeof d->init) && library_find(library, "cuDeviceGetCount", &d->count, sizeof d->count) &&
+        library_find(library, "cuDeviceGet", &d->get, sizeof d->get) && library_find(library, "cuDeviceGetName", &d->name, sizeof d->name) &&
+        library_find(library, "cuDeviceGetAttribute", &d->attribute, sizeof d->attribute))
         return true; /* stays loaded: a driver that was initialised must not be unloaded */
-    dlclose(library);
+    library_close(library);
     return false;
 }
 
