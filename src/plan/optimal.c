@@ -198,7 +198,7 @@ bool plan_place(plan_result *out, const plan_task *t, arena *a, tare_error *err)
     bool ok = t->blocks <= UINT32_MAX / 2 && t->gpu_count <= PLAN_MOST_GPUS && solve(out, t, 0, a);
     for (uint32_t apart = 1; ok && apart < UINT32_C(1) << groups; apart++) {
         plan_result other;
-        if (!solve(&other, t, apart, a)) break; /* with copies beyond 64 bits: no better */
+        if (!solve(&other, t, apart, a)) continue; /* with its copies beyond 64 bits */
         other.copied = copied_bytes(t, &other);
         if (better(&other, out, t->gpu_count)) *out = other;
     }
