@@ -138,8 +138,12 @@ static sharing enter(gather *g, const node *m) {
 }
 static void leave(gather *g, sharing outer) { g->alias = outer.alias, g->alias_at = outer.at, g->shared = outer.shared; }
 
-static bool stacked(const gather *g, const node *m, const tensor_node *t) {
-    return g->split_experts && m->experts > 1 && t->rank > 1 && t->shape[0] == m->experts && !t->same && !t->several && !g->shared;
+/* A module of nothing but parameters that stack all its experts. */
+static bool stacked(const gather *g, const node *m) {
+    if (!g->split_experts || m->experts < 2 || g->shared || (m->shared && m->first_path)) return false;
+    for (const tensor_node *t = m->params; t; t = t->next)
+        if (t->rank < 2 || t->shape[0] != m->experts || t->same || t->several) return false;
+    return m->params && !m->buffers && !m->children;
 }
 static uint64_t weigh(gather *g, const node *m, uint32_t block, bool *empty);
 static uint64_t weigh_run(gather *g, const edge *e, uint32_t block, bool *empty) {
@@ -158,10 +162,10 @@ static uint64_t weigh_run(gather *g, const edge *e, uint32_t block, bool *empty)
 static uint64_t weigh(gather *g, const node *m, uint32_t block, bool *empty) {
     sharing outer = enter(g, m);
     uint64_t sum = 0;
-    for (int buffers = 0; buffers < 2; buffers++)
+    for (int buffers = stacked(g, m) ? 2 : 0; buffers < 2; buffers++)
         for (const tensor_node *t = buffers ? m->buffers : m->params; t; t = t->next) {
+            sum = add(g, sum, weigh_tensor(g, t, block));
             *empty = false;
-            if (!stacked(g, m, t)) sum = add(g, sum, weigh_tensor(g, t, block));
         }
     for (const edge *e = m->children; e && !g->wrong; e = e->next) sum = add(g, sum, weigh_run(g, e, block, empty));
     leave(g, outer);
@@ -172,22 +176,20 @@ static uint64_t weigh(gather *g, const node *m, uint32_t block, bool *empty) {
 
 static uint64_t expert_bytes(gather *g, const node *m) {
     uint64_t sum = 0;
-    for (const tensor_node *t = m->params; t; t = t->next)
-        if (stacked(g, m, t)) sum = add(g, sum, plan_tensor_bytes(t) / (uint64_t)m->experts);
+    for (const tensor_node *t = m->params; t; t = t->next) sum = add(g, sum, plan_tensor_bytes(t) / (uint64_t)m->experts);
     return sum;
 }
 static bool has_experts(gather *g, const node *m) {
-    if (!g->split_experts || (m->shared && m->first_path)) return false;
-    if (expert_bytes(g, m)) return true;
+    if (!g->split_experts) return false;
+    if (stacked(g, m)) return true;
     for (const edge *e = m->children; e; e = e->next)
         if (has_experts(g, e->to)) return true;
     return false;
 }
 /* Blocks for the experts of m and below, which a whole module at `place` lies around. */
 static void push_experts(gather *g, uint32_t place, size_t from, const node *m) {
-    uint64_t bytes = expert_bytes(g, m);
-    if (m->shared && m->first_path) return;
-    if (bytes && reserve_blocks(g, (size_t)m->experts)) {
+    if (stacked(g, m) && reserve_blocks(g, (size_t)m->experts)) {
+        uint64_t bytes = expert_bytes(g, m);
         const char *below = g->n > from ? arena_text(g->a, g->path + from, g->n - from) : NULL;
         uint32_t in = below ? push_place(g, (plan_word){.name = below, .above = place}) : place;
         for (int64_t i = 0; i < m->experts && !g->wrong; i++)
