@@ -29,6 +29,13 @@ const option options[OPT_COUNT] = {
     [OPT_FORCE] = {"--force", NULL, "exchange a checkpoint folder that exists, whole"},
     [OPT_TRAINING] = {"--training", "OPTIM", "what training with adamw, sgd or sgd-momentum holds, without activations"},
     [OPT_MARGIN] = {"--margin", "SIZE", "held back on each GPU, or on NAME=SIZE: 1GiB, 5%, cpu=10% (default: 512MiB of named and found GPUs)"},
+    [OPT_ACCELERATE] = {"--accelerate", NULL, "the map of accelerate's infer_auto_device_map(), entry for entry"},
+    [OPT_MAX_MEMORY] = {"--max-memory", "LIST", "devices and their memory: 0=10GB,1=10GB,cpu=30GB"},
+    [OPT_MODE] = {"--mode", "MODE", "infer (default), auto, balanced, balanced_low_0 or sequential: what becomes of the budgets first"},
+    [OPT_NO_SPLIT] = {"--no-split", "LIST", "classes that stay whole (default: the model's own): LlamaDecoderLayer,..."},
+    [OPT_KEEP_PARTS] = {"--keep-parts", NULL, "clean_result=False: parts of a module that share a device stay apart"},
+    [OPT_OFFLOAD_BUFFERS] = {"--offload-buffers", NULL, "offload_buffers=True: buffers of offloaded modules need no room on a GPU"},
+    [OPT_FALLBACK] = {"--fallback-allocation", NULL, "fallback_allocation=True: for an empty device, seek deeper for a module that fits"},
     [OPT_JSON] = {"--json", NULL, "JSON on standard output, errors as JSON on standard error"},
     [OPT_HELP] = {"--help", NULL, "this text"},
 };

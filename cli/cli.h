@@ -41,9 +41,10 @@ size_t screen_width(void);                             /* of the terminal; 100 w
 typedef enum option_id {
     OPT_CLASS, OPT_AUTO, OPT_SET, OPT_DTYPE, OPT_ATTN, OPT_HOST, OPT_PARAMS, OPT_BUFFERS, OPT_FOLD, OPT_LAYOUT, OPT_WHY, OPT_BATCH,
     OPT_FACTS, OPT_NO_DIGEST, OPT_QUANTIZED, OPT_THREADS, OPT_IDS, OPT_SEED, OPT_OUTPUT, OPT_RNG, OPT_DIGEST, OPT_MAX_SHARD, OPT_FORCE,
-    OPT_TRAINING, OPT_MARGIN, OPT_JSON, OPT_HELP, OPT_COUNT
+    OPT_TRAINING, OPT_MARGIN, OPT_ACCELERATE, OPT_MAX_MEMORY, OPT_MODE, OPT_NO_SPLIT, OPT_KEEP_PARTS, OPT_OFFLOAD_BUFFERS, OPT_FALLBACK,
+    OPT_JSON, OPT_HELP, OPT_COUNT
 } option_id;
-#define BIT(id) (1u << (id))
+#define BIT(id) (UINT64_C(1) << (id))
 #define MODEL_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_ATTN) | BIT(OPT_HOST))
 
 typedef struct option {
@@ -68,12 +69,12 @@ typedef struct command { /* one per subcommand, in its file */
     const char *about;    /* a paragraph or two */
     const char *examples; /* lines, each a whole command */
     const char *exits;    /* what its exit status means, without those that all share */
-    unsigned options;     /* BIT(id) of each one it takes */
+    uint64_t options;     /* BIT(id) of each one it takes */
     int min_words, max_words;
     int (*run)(const args *a);
 } command;
 extern const command command_show, command_tree, command_facts, command_config, command_count, command_attn, command_models, command_scan,
-    command_init, command_devices;
+    command_init, command_devices, command_map;
 extern const command *const commands[]; /* NULL-ended */
 const command *command_find(const char *name);
 

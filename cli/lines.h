@@ -18,13 +18,14 @@ int lines_run(const char *file, const char *threads, line_answer answer, const v
 /* From --threads, NULL for one per core; 0 when it is wrong, which was said. */
 int thread_count(const char *text);
 
-/* The members of a request {"id": any, "class": text, "config": {...}, "seed": number, "dtype": text}, as spans of the line. */
+/* The members of a request {"id": any, "class": text, "config": {...}, "seed": number, "dtype": text} and those of a device map
+ * (docs/formats.md), as spans of the line. */
 typedef struct span {
     const char *text; /* NULL: absent */
     size_t n;
 } span;
 typedef struct request {
-    span id, config, seed;
+    span id, config, seed, mode, max_memory, no_split, args;
     char class_name[128], dtype[32]; /* "": absent */
     bool no_dtype;                   /* "dtype" is there and no name */
 } request;

@@ -269,6 +269,63 @@ typedef struct tare_device_preset {
 } tare_device_preset;
 TARE_API size_t tare_device_presets(const tare_device_preset **rows);
 
+/* ---- device maps --------------------------------------------------------------------------------------------- */
+
+typedef struct tare_device { /* where modules may go, and how much of them */
+    const char *name;  /* "cpu", "mps" or "disk"; NULL: the accelerator of this number: */
+    int64_t index;
+    const char *size;  /* "10GB", "7.5GiB", "80Gb" (bits), as accelerate reads sizes; NULL: bytes */
+    bool has_bytes;    /* false: none is known, an error once it is needed */
+    double bytes;
+    bool real;         /* bytes is a float to accelerate, even where it is whole */
+} tare_device;
+typedef struct tare_special_dtype { const char *path, *dtype; } tare_special_dtype;
+
+/* What is done with the budgets first: nothing; get_balanced_memory(); the same with low_zero=True; nothing. AUTO is BALANCED. */
+typedef enum tare_map_mode { TARE_MAP_INFER, TARE_MAP_AUTO, TARE_MAP_BALANCED, TARE_MAP_BALANCED_LOW_0, TARE_MAP_SEQUENTIAL } tare_map_mode;
+
+typedef struct tare_plan_options {
+    bool accelerate;             /* true: the map of accelerate's infer_auto_device_map(), entry for entry, its flaws included */
+    const tare_device *devices;  /* in any order; of equal ones the last counts */
+    size_t device_count;
+    tare_map_mode mode;
+    const char *const *no_split; /* NULL-ended classes that stay whole; NULL: those that the model names */
+    /* accelerate's arguments: */
+    const char *dtype;           /* count floating tensors in it where it is smaller; torch's name, or custom:int4; NULL: their own */
+    const tare_special_dtype *special_dtypes; /* of single tensors; before dtype */
+    size_t special_count;
+    bool keep_parts;             /* clean_result=False: modules that were split stay so where all parts share a device */
+    bool offload_buffers;
+    bool fallback_allocation;
+} tare_plan_options;
+
+/* TARE_BAD where the reference raises an error, TARE_USAGE for options that cannot be. */
+typedef struct tare_plan tare_plan;
+TARE_API tare_plan *tare_plan_make(const tare_model *m, const tare_plan_options *options, tare_error *err);
+TARE_API void tare_plan_free(tare_plan *g);
+
+typedef struct tare_plan_device {
+    const char *name;    /* "0", "cpu", "disk" */
+    bool is_number;      /* an accelerator */
+    bool given;          /* false: disk, which takes what is left */
+    bool has_budget;
+    double budget;       /* bytes, after balancing; those of a bool tensor count as eighths */
+    uint64_t load;       /* bytes of the modules here, each shared tensor once */
+} tare_plan_device;
+typedef struct tare_plan_entry {
+    const char *module;  /* a module or tensor path, with all below it; "" is the whole model */
+    size_t device;       /* of tare_plan_devices() */
+} tare_plan_entry;
+typedef struct tare_plan_sizes {
+    double root, largest;           /* bytes of the model, and of its largest layer */
+    uint64_t largest_count;         /* layers of that size; the first of them: */
+    const char *largest_names[3];
+} tare_plan_sizes;
+TARE_API size_t tare_plan_devices(const tare_plan *g, const tare_plan_device **rows); /* in the order in which they are filled */
+TARE_API size_t tare_plan_entries(const tare_plan *g, const tare_plan_entry **rows);  /* what device_map= takes, in the reference's order */
+TARE_API size_t tare_plan_remarks(const tare_plan *g, const char *const **texts);
+TARE_API void tare_plan_sizes_of(const tare_plan *g, tare_plan_sizes *out);
+
 /* ---- what is known ------------------------------------------------------------------------------------------- */
 
 typedef struct tare_type {

@@ -37,6 +37,7 @@ static val name_set(arena *a, const node *m, name_list names_in, bool prefixed) 
     return (val){.kind = VAL_LIST, .n = (uint32_t)s.n, .items = items};
 }
 static const char *const *no_split(const model_class *r) { return FACT(r, no_split_modules); }
+val no_split_of(arena *a, const node *root) { return name_set(a, root, no_split, false); }
 static const char *const *keep_fp32(const model_class *r) { return FACT(r, keep_in_fp32_modules); }
 static const char *const *keep_fp32_strict(const model_class *r) { return FACT(r, keep_in_fp32_modules_strict); }
 static const char *const *skip_keys(const model_class *r) { return FACT(r, skip_keys_device_placement); }
@@ -143,7 +144,7 @@ val facts_of(arena *a, const node *root) {
         {"supports_flash", val_bool(support.flash)},
         {"supports_flex", val_bool(support.flex)},
         {"supports_gradient_checkpointing", val_bool(FACT(row, supports_gradient_checkpointing) == YES)},
-        {"no_split", name_set(a, root, no_split, false)},
+        {"no_split", no_split_of(a, root)},
         {"keep_fp32", name_set(a, root, keep_fp32, false)},
         {"keep_fp32_strict", name_set(a, root, keep_fp32_strict, false)},
         {"skip_keys_device", name_set(a, root, skip_keys, false)},
