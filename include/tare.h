@@ -163,6 +163,36 @@ typedef struct tare_counts {
 } tare_counts;
 TARE_API void tare_model_count(const tare_model *m, tare_counts *out);
 
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+typedef struct tare_budget_options {
+    uint64_t context;       /* tokens of a sequence that a cache holds; 0: no cache */
+    uint64_t batch;         /* sequences; 0: 1 */
+    uint64_t source;        /* tokens that come out of an encoder, where the config does not fix them; 0: as many as context */
+    uint64_t logits;        /* tokens that logits are made for; 0: the last one of a model that generates, else all */
+    const char *kv_dtype;   /* of the cache, named as tare_open_options.dtype; NULL: what each layer computes in */
+    const char *file_dtype; /* of the tensors in the files that are loaded; NULL: nothing is loaded */
+    const char *optimizer;  /* "adamw", "sgd", "sgd-momentum"; NULL: no training */
+    bool activations;       /* estimate what a forward pass of all tokens at once holds */
+} tare_budget_options;
+enum { TARE_BUDGET_LINES = 16 };
+typedef struct tare_budget_line {
+    char name[16];          /* parameters gradients optimizer buffers cache_full cache_sliding cache_chunked cache_latent cache_cross cache_state
+                             * (cache, when no layer keeps one) activations scores logits loading */
+    uint64_t bytes;         /* at the most when 64 bits do not hold them */
+    char formula[232];      /* what they are the product of, in words; "" where there is nothing to say */
+} tare_budget_line;
+typedef struct tare_budget {
+    tare_budget_line lines[TARE_BUDGET_LINES];
+    size_t count;
+    uint64_t total;         /* of the lines; of running and loading only the larger, for they are never at once */
+    uint64_t cache, token;  /* all caches; what one more token of one sequence adds */
+    const char *optimizer;  /* "torch.optim.AdamW", NULL without one */
+} tare_budget;
+/* What a model holds in memory. Caches are the reference's (DynamicCache), exact; training is torch's after a step; activations are
+ * estimates. options may be NULL: the weights alone. TARE_USAGE for options that do not go together. */
+TARE_API tare_status tare_model_budget(const tare_model *m, const tare_budget_options *options, tare_budget *out, tare_error *err);
+
 /* ---- attention ----------------------------------------------------------------------------------------------- */
 
 typedef struct tare_attn_row {

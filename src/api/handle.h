@@ -32,6 +32,8 @@ struct tare_model {
 
 /* Runs `work` with memory exhaustion caught: TARE_IO and "out_of_memory" then. */
 bool guarded(arena *a, tare_error *err, bool (*work)(void *to), void *to);
+/* torch's name of a dtype, from that or a short one; NULL when there is none. */
+const char *dtype_word(const char *name);
 /* The order of filling, made when first asked for; NULL with an error. */
 const init_plan *plan_of(const tare_model *m, tare_error *err);
 #endif

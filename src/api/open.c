@@ -36,7 +36,7 @@ typedef struct opening {
 
 /* ---- config ---- */
 
-static const char *dtype_word(const char *name) {
+const char *dtype_word(const char *name) {
     static const char *const words[][2] = {
         {"bf16", "bfloat16"}, {"fp16", "float16"}, {"fp32", "float32"}, {"fp64", "float64"}, {"f32", "float32"}, {"f16", "float16"},
     };

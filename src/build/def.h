@@ -188,6 +188,17 @@ void freeze_all(mod *m);             /* for every parameter below */
 /* The parameters of m belong to `all` experts, of which config.key work on a token: what `tare count` calls active. */
 void routed(mod *m, const cfg *c, const char *key, int64_t all);
 
+/* ---- what a layer keeps of the tokens it has seen, said where the module that keeps it is built -------------------------
+ * Keys and values of kv_heads heads. How many tokens of them, the reference's cache takes from the config alone: layer_types,
+ * else sliding_window or attention_chunk_size, else all. A window takes in the token at hand, so one less is kept. */
+void cache_keys(mod *m, const cfg *c, int64_t kv_heads, int64_t head_dim);
+/* One compressed vector of `rank` and one rotated key a token, for all heads. */
+void cache_latent(mod *m, const cfg *c, int64_t rank, int64_t rope_dim);
+/* Keys and values of what an encoder puts out: `source` tokens, or 0: as many as go into it. */
+void cache_cross(mod *m, const cfg *c, int64_t kv_heads, int64_t head_dim, int64_t source);
+/* The states of a recurrence, of one size however many tokens: elements in the model's dtype, and elements in float32. */
+void cache_state(mod *m, int64_t in_dtype, int64_t in_float32);
+
 /* ---- torch.nn: each registers the module with torch's exact extra_repr, parameters and buffers ------------------------ */
 #include "nn.h"
 /* ---- blocks that many families share ---------------------------------------------------------------------------------- */

@@ -51,6 +51,16 @@ typedef struct edge {
     step made_at;
 } edge;
 
+/* What a layer keeps of the tokens that it has seen. Equal layers may keep more or fewer of them, by their places in the list
+ * that layer_types names: so the place is asked for when it is measured, and the layers stay one body. */
+typedef enum cache_kind { CACHE_FULL, CACHE_SLIDING, CACHE_CHUNKED, CACHE_LATENT, CACHE_CROSS, CACHE_STATE, CACHE_KINDS } cache_kind;
+typedef struct layer_cache {
+    cache_kind kind;                /* FULL: whatever the config says */
+    int64_t heads, k, v;            /* elements for a token: heads * (k + v); of STATE for a sequence, however long: k, and v in float32 */
+    int64_t source;                 /* of CROSS: so many tokens always come out of the encoder; 0: as many as go in */
+    const struct cfg *config;
+} layer_cache;
+
 enum { MOST_SHARED = 64 }; /* modules with several names in one model */
 
 typedef struct tare_mod {
@@ -66,6 +76,7 @@ typedef struct tare_mod {
     bool common;                    /* a body that edges in several places lead to, each meaning a module of its own */
     bool holds_tied;                /* some tensor here or below is tied */
     const char *first_path;         /* of a shared module: its first path in walk order */
+    const layer_cache *cache;              /* NULL: it keeps nothing of its own */
     int64_t chosen, experts;        /* of experts: how many work on a token, of how many; 0: not routed */
     /* while building */
     struct builder *b;

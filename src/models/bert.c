@@ -12,7 +12,7 @@ static void BertEmbeddings(mod *m, const cfg *c) {
     buffer(m, "position_ids", ARANGE, DT_I64, TRANSIENT, 1, positions);
     buffer(m, "token_type_ids", ZEROS, DT_I64, TRANSIENT, 1, positions);
 }
-static void BertSelfAttention(mod *m, const cfg *c) {
+static void bert_attention(mod *m, const cfg *c, bool cross) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads");
     if (d % heads && !known(c, "embedding_size"))
         refuse(c, "num_attention_heads", "should divide hidden_size, which is %lld", (long long)d);
@@ -21,8 +21,12 @@ static void BertSelfAttention(mod *m, const cfg *c) {
     linear(m, "key", d, all, true);
     linear(m, "value", d, all, true);
     dropout(m, "dropout", real(c, "attention_probs_dropout_prob"));
+    if (!flag_or(c, "is_decoder", false)) return;
+    if (cross) cache_cross(m, c, heads, d / heads, 0);
+    else cache_keys(m, c, heads, d / heads);
 }
-static void BertCrossAttention(mod *m, const cfg *c) { BertSelfAttention(m, c); }
+static void BertSelfAttention(mod *m, const cfg *c) { bert_attention(m, c, false); }
+static void BertCrossAttention(mod *m, const cfg *c) { bert_attention(m, c, true); }
 static void BertSelfOutput(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     linear(m, "dense", d, d, true);

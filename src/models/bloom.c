@@ -11,6 +11,7 @@ static void BloomAttention(mod *m, const cfg *c) {
     linear(m, "query_key_value", d, 3 * d, true);
     linear(m, "dense", d, d, true);
     dropout(m, "attention_dropout", real(c, "attention_dropout"));
+    cache_keys(m, c, heads, d / heads);
 }
 static void BloomMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");

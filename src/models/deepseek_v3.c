@@ -64,6 +64,7 @@ static void DeepseekV3Attention(mod *m, const cfg *c) {
     linear(m, "kv_b_proj", rank, heads * (plain + v), false);
     linear(m, "o_proj", heads * v, d, bias);
     check_attention_scale(c);
+    cache_latent(m, c, rank, rotated);
 }
 static void DeepseekV3DecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");

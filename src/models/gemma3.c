@@ -92,6 +92,7 @@ static void Gemma3Attention(mod *m, const cfg *c) {
     linear(m, "o_proj", heads * head, d, bias);
     Gemma3RMSNorm(m, "q_norm", head, eps);
     Gemma3RMSNorm(m, "k_norm", head, eps);
+    cache_keys(m, c, kv_heads, head);
 }
 static void Gemma3DecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");

@@ -9,6 +9,8 @@ static void GPT2Attention(mod *m, const cfg *c, bool cross) {
     conv1d_gpt(m, "c_proj", d, d);
     dropout(m, "attn_dropout", real(c, "attn_pdrop"));
     dropout(m, "resid_dropout", real(c, "resid_pdrop"));
+    if (cross) cache_cross(m, c, heads, d / heads, 0);
+    else cache_keys(m, c, heads, d / heads);
 }
 static void GPT2MLP(mod *m, const cfg *c, int64_t inner) {
     int64_t d = dim(c, "hidden_size");

@@ -22,6 +22,7 @@ static void LlamaAttention(mod *m, const cfg *c) {
     linear(m, "k_proj", d, kv_heads * head, bias);
     linear(m, "v_proj", d, kv_heads * head, bias);
     linear(m, "o_proj", heads * head, d, bias);
+    cache_keys(m, c, kv_heads, head);
 }
 static void LlamaDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");

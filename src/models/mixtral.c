@@ -26,6 +26,7 @@ static void MixtralAttention(mod *m, const cfg *c) {
     linear(m, "k_proj", d, kv_heads * head, false);
     linear(m, "v_proj", d, kv_heads * head, false);
     linear(m, "o_proj", heads * head, d, false);
+    cache_keys(m, c, kv_heads, head);
 }
 static void MixtralDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");

@@ -42,7 +42,7 @@ static void T5LayerFF(mod *m, const cfg *c) {
     else sub(m, "DenseReluDense", T5DenseActDense, c);
     norm_and_dropout(m, c);
 }
-static void T5Attention(mod *m, const cfg *c, bool has_relative_attention_bias) {
+static void T5Attention(mod *m, const cfg *c, bool has_relative_attention_bias, bool cross) {
     int64_t d = dim(c, "d_model"), heads = dim(c, "num_heads"), inner = heads * dim(c, "d_kv");
     linear(m, "q", d, inner, false);
     linear(m, "k", d, inner, false);
@@ -50,13 +50,16 @@ static void T5Attention(mod *m, const cfg *c, bool has_relative_attention_bias) 
     linear(m, "o", inner, d, false);
     if (has_relative_attention_bias)
         embedding(m, "relative_attention_bias", dim(c, "relative_attention_num_buckets"), heads, NO_PAD);
+    if (!flag(c, "is_decoder")) return;
+    if (cross) cache_cross(m, c, heads, dim(c, "d_kv"), 0);
+    else cache_keys(m, c, heads, dim(c, "d_kv"));
 }
 static void T5LayerSelfAttention(mod *m, const cfg *c, bool has_relative_attention_bias) {
-    sub(m, "SelfAttention", T5Attention, c, has_relative_attention_bias);
+    sub(m, "SelfAttention", T5Attention, c, has_relative_attention_bias, false);
     norm_and_dropout(m, c);
 }
 static void T5LayerCrossAttention(mod *m, const cfg *c) {
-    sub(m, "EncDecAttention", T5Attention, c, false);
+    sub(m, "EncDecAttention", T5Attention, c, false, true);
     norm_and_dropout(m, c);
 }
 static void T5Block(mod *m, const cfg *c) {

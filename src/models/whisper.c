@@ -10,6 +10,18 @@ static void WhisperAttention(mod *m, const cfg *c, const char *heads) {
     linear(m, "q_proj", d, d, true);
     linear(m, "out_proj", d, d, true);
 }
+static void decoder_attention(mod *m, const cfg *c) {
+    int64_t d = dim(c, "d_model"), heads = dim(c, "decoder_attention_heads");
+    WhisperAttention(m, c, "decoder_attention_heads");
+    cache_keys(m, c, heads, d / heads);
+}
+/* The encoder takes half a minute, no more and no less, and halves its frames. */
+static void decoder_cross_attention(mod *m, const cfg *c) {
+    int64_t d = dim(c, "d_model"), heads = dim(c, "decoder_attention_heads");
+    val frames = get(c, "max_source_positions");
+    WhisperAttention(m, c, "decoder_attention_heads");
+    cache_cross(m, c, heads, d / heads, frames.kind == VAL_INT && frames.i > 0 ? frames.i : 0);
+}
 static void WhisperEncoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
     sub(m, "self_attn", WhisperAttention, c, "encoder_attention_heads");
@@ -21,10 +33,10 @@ static void WhisperEncoderLayer(mod *m, const cfg *c) {
 }
 static void WhisperDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
-    sub(m, "self_attn", WhisperAttention, c, "decoder_attention_heads");
+    sub_as(m, "self_attn", "WhisperAttention", decoder_attention, c);
     act(m, "activation_fn", c, "activation_function");
     layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", WhisperAttention, c, "decoder_attention_heads");
+    sub_as(m, "encoder_attn", "WhisperAttention", decoder_cross_attention, c);
     layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
     linear(m, "fc1", d, ff, true);
     linear(m, "fc2", ff, d, true);

@@ -11,7 +11,7 @@ static void count_params(const node *m, uint64_t times, uint64_t once, tare_coun
         uint64_t n = (uint64_t)t->elements * once;
         out->tensors += times;
         out->with_ties += (uint64_t)t->elements * times;
-        if (t->owner && t->first != slot) continue; /* counted where it is first */
+        if (tree_is_tied(slot)) continue; /* counted where it is first */
         out->total += n;
         out->active += m->experts ? (uint64_t)(t->elements / m->experts * m->chosen) * once : n;
         if (!t->frozen) out->trainable += n;
@@ -36,20 +36,32 @@ static bool seen_before(seen *s, const node *m) {
     if (s->n < MOST_SHARED) s->shared[s->n++] = m; /* the builder makes no more */
     return false;
 }
-static void count_node(const node *m, uint64_t times, uint64_t once, tare_counts *out, seen *s) {
-    if (m->shared && once) once = seen_before(s, m) ? 0 : 1;
+typedef struct bodies {
+    void (*visit)(void *to, const node *m, uint64_t times, uint64_t once);
+    void *to;
+    seen s;
+} bodies;
+static void visit_body(bodies *b, const node *m, uint64_t times, uint64_t once) {
+    if (m->shared && once) once = seen_before(&b->s, m) ? 0 : 1;
+    b->visit(b->to, m, times, once);
+    for (const edge *e = m->children; e; e = e->next) {
+        uint64_t n = e->name ? 1 : (uint64_t)e->count;
+        visit_body(b, e->to, times * n, once * n);
+    }
+}
+void tree_bodies(const node *root, void (*visit)(void *to, const node *m, uint64_t times, uint64_t once), void *to) {
+    bodies b = {.visit = visit, .to = to};
+    visit_body(&b, root, 1, 1);
+}
+static void count_body(void *to, const node *m, uint64_t times, uint64_t once) {
+    tare_counts *out = to;
     out->modules += times;
     count_params(m, times, once, out);
     count_buffers(m, times, once, out);
-    for (const edge *e = m->children; e; e = e->next) {
-        uint64_t n = e->name ? 1 : (uint64_t)e->count;
-        count_node(e->to, times * n, once * n, out, s);
-    }
 }
 void tree_count(const node *root, tare_counts *out) {
-    seen s = {.n = 0};
     memset(out, 0, sizeof *out);
-    count_node(root, 1, 1, out, &s);
+    tree_bodies(root, count_body, out);
 }
 uint64_t tree_params(const node *root, bool trainable_only) {
     tare_counts c;
