@@ -28,6 +28,11 @@ const option options[OPT_COUNT] = {
     [OPT_MAX_SHARD] = {"--max-shard-size", "SIZE", "no file larger than this, where tensors allow (default: 50GB)"},
     [OPT_FORCE] = {"--force", NULL, "exchange a checkpoint folder that exists, whole"},
     [OPT_TRAINING] = {"--training", "OPTIM", "what training with adamw, sgd or sgd-momentum holds, without activations"},
+    [OPT_CONTEXT] = {"--context", "N", "what generating holds at N tokens a sequence: weights and caches"},
+    [OPT_BATCH_SIZE] = {"--batch-size", "N", "so many sequences at once (default: 1)"},
+    [OPT_KV_DTYPE] = {"--kv-dtype", "DTYPE", "keep keys and values in this dtype (default: that of the layer)"},
+    [OPT_SOURCE] = {"--source", "N", "tokens that an encoder reads (default: as many as --context, or what the config fixes)"},
+    [OPT_ACTIVATIONS] = {"--activations", NULL, "estimate what a forward pass of all tokens at once needs besides"},
     [OPT_JSON] = {"--json", NULL, "JSON on standard output, errors as JSON on standard error"},
     [OPT_HELP] = {"--help", NULL, "this text"},
 };

@@ -20,6 +20,15 @@ static void expect(bool holds, const char *what) {
     abort();
 }
 
+static void ask_memory(const tare_model *m) {
+    tare_budget small, large;
+    tare_error err = {0};
+    tare_budget_options o = {.context = 3, .activations = true, .file_dtype = "bfloat16"};
+    expect(tare_model_budget(m, &o, &small, &err) == TARE_OK, "a budget is counted");
+    o.context = o.batch = o.source = UINT64_MAX / 3;
+    expect(tare_model_budget(m, &o, &large, &err) == TARE_OK, "an absurd one too");
+    expect(small.cache <= large.cache && large.cache <= large.total && small.total <= large.total, "more tokens never need less");
+}
 static void ask(const tare_model *m) {
     size_t bytes = 0, tensors = 0;
     tare_counts counts;
@@ -40,6 +49,7 @@ static void ask(const tare_model *m) {
     for (size_t i = 0; i < tensors; i += 97) expect(tare_tensor_find(m, tare_tensor_at(m, i)->path) != NULL, "a listed tensor is found");
     tare_model_count(m, &counts);
     expect(counts.tensors == tensors && counts.total == tare_model_params(m), "counts agree");
+    ask_memory(m);
     tare_model_attn(m, &attn);
     tare_config_rows(tare_model_config(m), &rows);
 }
