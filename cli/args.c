@@ -36,6 +36,11 @@ const option options[OPT_COUNT] = {
     [OPT_KEEP_PARTS] = {"--keep-parts", NULL, "clean_result=False: parts of a module that share a device stay apart"},
     [OPT_OFFLOAD_BUFFERS] = {"--offload-buffers", NULL, "offload_buffers=True: buffers of offloaded modules need no room on a GPU"},
     [OPT_FALLBACK] = {"--fallback-allocation", NULL, "fallback_allocation=True: for an empty device, seek deeper for a module that fits"},
+    [OPT_CONTEXT] = {"--context", "N", "what generating holds at N tokens a sequence: weights and caches"},
+    [OPT_BATCH_SIZE] = {"--batch-size", "N", "so many sequences at once (default: 1)"},
+    [OPT_KV_DTYPE] = {"--kv-dtype", "DTYPE", "keep keys and values in this dtype (default: that of the layer)"},
+    [OPT_SOURCE] = {"--source", "N", "tokens that an encoder reads (default: as many as --context, or what the config fixes)"},
+    [OPT_ACTIVATIONS] = {"--activations", NULL, "estimate what a forward pass of all tokens at once needs besides"},
     [OPT_JSON] = {"--json", NULL, "JSON on standard output, errors as JSON on standard error"},
     [OPT_HELP] = {"--help", NULL, "this text"},
 };

@@ -1,6 +1,6 @@
 /* tare count: how many parameters, where they are, and what they weigh. */
+#include "budget.h"
 #include "nodes.h"
-#include "training.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,7 +167,7 @@ static uint64_t all_bytes(const tare_counts *c) {
     return sum;
 }
 
-static void put_text(const tare_model *m, const args *a, const tare_counts *c, const parts *p, const training *t) {
+static void put_text(const tare_model *m, const args *a, const tare_counts *c, const parts *p, const budget *b) {
     char size[32], name[64];
     size_t width = strlen("embeddings");
     for (size_t i = 0; i < p->n; i++)
@@ -180,10 +180,10 @@ static void put_text(const tare_model *m, const args *a, const tare_counts *c, c
     if (c->trainable != c->total) put_sum("trainable", width, c->trainable, "", "");
     if (c->active != c->total) put_sum("active", width, c->active, "", "used for one token");
     if (c->buffers) put_buffers(m, c, width);
-    if (t->optimizer) training_text(&std_out, t);
+    budget_text(&std_out, b);
 }
 
-static void put_json(const tare_model *m, const tare_counts *c, const parts *p, const training *t) {
+static void put_json(const tare_model *m, const tare_counts *c, const parts *p, const budget *b) {
     out *o = &std_out;
     out_format(o, "{\"tare\":1,\"class\":\"%s\",\"dtype\":\"%s\",\"parameters\":{", tare_model_class(m), tare_dtype_name(tare_model_dtype(m)));
     out_format(o, "\"total\":%" PRIu64 ",\"trainable\":%" PRIu64 ",\"with_ties\":%" PRIu64, c->total, c->trainable, c->with_ties);
@@ -206,30 +206,31 @@ static void put_json(const tare_model *m, const tare_counts *c, const parts *p, 
         out_text(o, "}");
     }
     out_text(o, "]");
-    if (t->optimizer) out_text(o, ",\"training\":"), training_json(o, t);
+    budget_json(o, b);
     out_text(o, "}\n");
 }
 
 static int print(const args *a, const tare_model *m) {
     tare_error err = {0};
     tare_counts c;
-    training t = {0};
-    if (a->value[OPT_TRAINING] && !training_of(&t, m, optimizer_find(a->value[OPT_TRAINING]), &err)) return fail(&err);
+    budget b;
+    if (!budget_read(&b, a)) return TARE_USAGE;
+    if (!budget_count(&b, m, &err)) return fail(&err);
     nodes *all = nodes_of(m, &err);
     if (!all) return fail(&err);
     parts p = {.root = nodes_root(all)};
     tare_model_count(m, &c);
     collect(&p, nodes_root(all));
-    if (!p.failed && a->value[OPT_JSON]) put_json(m, &c, &p, &t);
-    else if (!p.failed) put_text(m, a, &c, &p, &t);
+    if (!p.failed && a->value[OPT_JSON]) put_json(m, &c, &p, &b);
+    else if (!p.failed) put_text(m, a, &c, &p, &b);
     free(p.rows);
     nodes_free(all);
     return p.failed ? fail_with(TARE_IO, "out_of_memory", "out of memory") : TARE_OK;
 }
 
 static int run(const args *a) {
-    if (a->value[OPT_TRAINING] && !optimizer_find(a->value[OPT_TRAINING])) return TARE_USAGE; /* said before a model is built */
-    return with_model(a, print);
+    budget b;
+    return budget_read(&b, a) ? with_model(a, print) : TARE_USAGE; /* said before a model is built */
 }
 
 const command command_count = {
@@ -239,13 +240,16 @@ const command command_count = {
     .about = "Counts parameters, each shared tensor once, and says which part of the model holds them; then the\n"
              "buffers. Sizes are in the dtype that the model would have.\n"
              "With --training, the bytes that torch holds once every trainable parameter took a step: parameters,\n"
-             "gradients, the states of the optimizer, buffers. Activations are not in it.\n",
+             "gradients, the states of the optimizer, buffers. Activations are not in it.\n"
+             "With --context N, what generating takes: weights, and the cache that the reference keeps of N tokens, by\n"
+             "its kinds; with --activations also an estimate of a forward pass of all N tokens at once.\n",
     .examples = "  tare count meta-llama/Llama-2-7b-hf\n"
                 "  tare count google-bert/bert-base-uncased --auto model\n"
                 "  tare count mistralai/Mixtral-8x22B-v0.1 --dtype float16 --json\n"
-                "  tare count meta-llama/Llama-2-7b-hf --training adamw\n",
+                "  tare count meta-llama/Llama-2-7b-hf --training adamw\n"
+                "  tare count google/gemma-3-4b --context 32768 --batch-size 4 --kv-dtype float8_e4m3fn\n",
     .exits = "  0 printed\n",
-    .options = MODEL_OPTIONS | BIT(OPT_TRAINING) | BIT(OPT_JSON),
+    .options = MODEL_OPTIONS | BUDGET_OPTIONS | BIT(OPT_JSON),
     .min_words = 1,
     .max_words = 1,
     .run = run,

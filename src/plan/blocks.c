@@ -261,6 +261,7 @@ static void repeat(gather *g, const edge *e, size_t block, size_t place) {
     }
 }
 static void divide(gather *g, uint32_t place, const node *m) {
+    size_t first = g->out->n;
     push_tensors(g, place, m, m->params);
     push_tensors(g, place, m, m->buffers);
     for (const edge *e = m->children; e && !g->wrong; e = e->next) {
@@ -272,6 +273,7 @@ static void divide(gather *g, uint32_t place, const node *m) {
             break;
         }
     }
+    if (m->cache && g->out->n > first && !g->out->all[first].keeper) g->out->all[first].keeper = m;
 }
 
 /* ---- ties ---- */
@@ -316,6 +318,13 @@ bool plan_blocks_of(plan_blocks *out, const node *root, const plan_blocks_option
 
 /* ---- paths ---- */
 
+int64_t plan_block_layer(const plan_blocks *b, size_t i) {
+    plan_word w = b->all[i].word;
+    if (!w.name && w.number >= 0) return w.number;
+    for (uint32_t place = w.above; place; place = b->places[place].above)
+        if (!b->places[place].name && b->places[place].number >= 0) return b->places[place].number;
+    return 0;
+}
 static size_t path_of(const plan_blocks *b, plan_word last, uint32_t place, char out[PLAN_PATH]) {
     plan_word words[PLAN_PATH / 2];
     size_t depth = 0, n = 0;

@@ -17,6 +17,7 @@ typedef struct plan_block {
     const tensor_node *slot; /* a single tensor; NULL: a module */
     int64_t expert;          /* this one of the module's stacked experts; NO_EXPERT: not one of these */
     bool empty;              /* holds no tensor at all */
+    const node *keeper;      /* a divided module around it that keeps a cache of its own, of which this is the first block; or NULL */
 } plan_block;
 #define NO_EXPERT INT64_C(-1)
 
@@ -52,5 +53,7 @@ bool plan_blocks_of(plan_blocks *out, const node *root, const plan_blocks_option
 /* The path of a block or of a place, with its zero; the length. An expert's ends in "[3]". */
 size_t plan_block_path(const plan_blocks *b, size_t i, char out[PLAN_PATH]);
 size_t plan_place_path(const plan_blocks *b, uint32_t place, char out[PLAN_PATH]);
+/* The place in the nearest list around block i; 0 where there is none. */
+int64_t plan_block_layer(const plan_blocks *b, size_t i);
 uint64_t plan_tensor_bytes(const tensor_node *t); /* UINT64_MAX when beyond 64 bits */
 #endif

@@ -93,7 +93,7 @@ static void put_parameters(tare_budget *b, const held *h) {
 static void put_held(tare_budget *b, const held *h) {
     const optimizer *o = h->a->optimizer;
     put_parameters(b, h);
-    if (o) say(line(b, "gradients", h->gradients), "as trainable parameters");
+    if (o) say(line(b, "gradients", h->gradients), "one for every trainable parameter");
     if (o) say(line(b, "optimizer", h->states), "%s", o->states);
     tare_budget_line *l = line(b, "buffers", h->buffers);
     if (h->transient) say(l, "%" PRIu64 " transient", h->transient);
@@ -148,17 +148,16 @@ static uint64_t one_more(const node *root, const budget_ask *a) {
 static void put_caches(tare_budget *b, const node *root, const budget_ask *a) {
     static const char *const names[] = {"cache_full", "cache_sliding", "cache_chunked", "cache_latent", "cache_cross", "cache_state"};
     uses s = {.n = 0};
-    uint64_t before = b->total;
     budget_caches(root, a, gather, &s);
     for (size_t kind = 0; kind < CACHE_KINDS; kind++) {
         if (!s.any[kind]) continue;
         tare_budget_line *l = line(b, names[kind], s.bytes[kind]);
+        b->cache = num_plus(b->cache, s.bytes[kind]);
         for (size_t i = 0; i < s.n; i++)
             if (s.rows[i].kind == kind) say_use(l, &s.rows[i], a);
         if (s.more[kind]) say(l, " + others");
     }
     b->token = one_more(root, a);
-    b->cache = b->total - before;
     if (!s.n) say(line(b, "cache", 0), "no layer keeps one");
 }
 

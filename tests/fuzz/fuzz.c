@@ -66,6 +66,18 @@ static void lay_out(const tare_model *m) {
     fuzz_expect(status == TARE_OK || (err.code[0] && err.message[0]), "the files are laid out, or a refusal has its words");
 }
 
+/* ---- memory ---- */
+
+static void ask_memory(const tare_model *m) {
+    tare_budget small, large;
+    tare_error err = {0};
+    tare_budget_options o = {.context = 3, .activations = true, .file_dtype = "bfloat16"};
+    fuzz_expect(tare_model_budget(m, &o, &small, &err) == TARE_OK, "a budget is counted");
+    o.context = o.batch = o.source = UINT64_MAX / 3;
+    fuzz_expect(tare_model_budget(m, &o, &large, &err) == TARE_OK, "an absurd one too");
+    fuzz_expect(small.cache <= large.cache && large.cache <= large.total && small.total <= large.total, "more tokens never need less");
+}
+
 /* ---- everything ---- */
 
 static void ask(const tare_model *m) {
@@ -88,6 +100,7 @@ static void ask(const tare_model *m) {
     for (size_t i = 0; i < tensors; i += 97) fuzz_expect(tare_tensor_find(m, tare_tensor_at(m, i)->path) != NULL, "a listed tensor is found");
     tare_model_count(m, &counts);
     fuzz_expect(counts.tensors == tensors && counts.total == tare_model_params(m), "counts agree");
+    ask_memory(m);
     tare_model_attn(m, &attn);
     tare_config_rows(tare_model_config(m), &rows);
     lay_out(m);
