@@ -263,7 +263,7 @@ static void note_sizes(placing *w) {
 /* ---- all of it ---- */
 
 static void give(placing *w) {
-    if (!w->o->keep_parts) w->placed_n = placed_clean(w->placed, w->placed_n, arena_array(w->a, w->placed_n, sizeof *w->placed));
+    if (!w->o->keep_parts) w->placed_n = placed_clean(w->a, w->placed, w->placed_n, &w->root);
     w->p->entries = arena_array(w->a, w->placed_n, sizeof *w->p->entries);
     w->p->entry_count = w->placed_n;
     for (size_t i = 0; i < w->placed_n; i++) w->p->entries[i] = (acc_entry){unit_path(w->a, w->placed[i].unit), w->placed[i].device};

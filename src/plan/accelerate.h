@@ -50,9 +50,9 @@ bool accelerate_map(arena *a, const node *root, const accelerate_options *o, acc
 /* The devices in the reference's order. */
 bool budgets_read(arena *a, const accelerate_options *o, accelerate_plan *out, tare_error *err);
 bool budgets_balance(accelerate_plan *p, const measure *w, acc_body *root, bool low_zero, tare_error *err);
-/* Parts of a module that all lie on one device become the module, behind the rest; `groups` is room for n. How many entries are left. */
+/* Parts of a module that all lie on one device become the module, behind the rest. How many entries are left. */
 typedef struct acc_placed { acc_unit *unit; int32_t device; } acc_placed;
-size_t placed_clean(acc_placed *placed, size_t n, acc_placed *groups);
+size_t placed_clean(arena *a, acc_placed *placed, size_t n, acc_unit *root);
 /* A module of the queue, or a part of one, that is no larger than `most` with what is tied to it: taken out of the queue. NULL: there is
  * none, or an error. */
 struct tied_groups;

@@ -12,8 +12,10 @@ typedef struct acc_unit { /* one module or tensor */
     uint32_t counted;        /* when it was last struck off the largest layers */
     bool is_buffer;
     /* while a map is cleaned */
-    uint32_t below;          /* entries under it */
-    int32_t device;          /* theirs, BELOW_MIXED, or of a group that is made */
+    uint32_t below, groups;  /* entries and groups under it */
+    int32_t device;          /* of those entries; else what clean.c says */
+    uint32_t parts_n;
+    struct acc_unit *parts, *last_part, *next_part; /* those with entries, in the entries' order */
 } acc_unit;
 const char *unit_path(arena *a, acc_unit *u);
 
