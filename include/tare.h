@@ -315,8 +315,9 @@ typedef struct tare_special_dtype { const char *path, *dtype; } tare_special_dty
 typedef enum tare_map_mode { TARE_MAP_INFER, TARE_MAP_AUTO, TARE_MAP_BALANCED, TARE_MAP_BALANCED_LOW_0, TARE_MAP_SEQUENTIAL } tare_map_mode;
 
 typedef struct tare_plan_options {
-    bool accelerate;             /* true: the map of accelerate's infer_auto_device_map(), entry for entry, its flaws included */
-    const tare_device *devices;  /* in any order; of equal ones the last counts */
+    bool accelerate;             /* true: the map of accelerate's infer_auto_device_map(), entry for entry, its flaws included;
+                                  * false: the best one that keeps the order of the layers */
+    const tare_device *devices;  /* in any order; of equal ones the last counts. A disk without end follows them */
     size_t device_count;
     tare_map_mode mode;
     const char *const *no_split; /* NULL-ended classes that stay whole; NULL: those that the model names */
@@ -327,9 +328,14 @@ typedef struct tare_plan_options {
     bool keep_parts;             /* clean_result=False: modules that were split stay so where all parts share a device */
     bool offload_buffers;
     bool fallback_allocation;
+    /* of the best map: */
+    const tare_devices *places;  /* in place of `devices`, and no disk but what it names; NULL: `devices` */
+    const tare_budget_options *budget; /* what has to fit besides weights and buffers; NULL: nothing */
+    bool split_experts;          /* single experts of a stacked parameter may lie apart, as "model.layers.0.mlp.experts[3:5]" */
+    bool copy_ties;              /* a tied tensor may be held on two devices, where that is better; the bytes are stated */
 } tare_plan_options;
 
-/* TARE_BAD where the reference raises an error, TARE_USAGE for options that cannot be. */
+/* TARE_BAD where the reference raises an error, TARE_USAGE for options that cannot be. The model outlives its plans. */
 typedef struct tare_plan tare_plan;
 TARE_API tare_plan *tare_plan_make(const tare_model *m, const tare_plan_options *options, tare_error *err);
 TARE_API void tare_plan_free(tare_plan *g);
@@ -340,7 +346,12 @@ typedef struct tare_plan_device {
     bool given;          /* false: disk, which takes what is left */
     bool has_budget;
     double budget;       /* bytes, after balancing; those of a bool tensor count as eighths */
-    uint64_t load;       /* bytes of the modules here, each shared tensor once */
+    uint64_t load;       /* bytes of the modules here, each shared tensor once; with what the budget adds to them */
+    /* of the best map: */
+    uint64_t weights, cache, training, logits; /* the parts of load */
+    uint64_t running;    /* needed besides while layers run or load, and not in load */
+    uint64_t room;       /* bytes that a plan may use, `running` taken off; UINT64_MAX: no end */
+    tare_device_kind kind;
 } tare_plan_device;
 typedef struct tare_plan_entry {
     const char *module;  /* a module or tensor path, with all below it; "" is the whole model */
@@ -353,6 +364,34 @@ typedef struct tare_plan_sizes {
 } tare_plan_sizes;
 TARE_API size_t tare_plan_devices(const tare_plan *g, const tare_plan_device **rows); /* in the order in which they are filled */
 TARE_API size_t tare_plan_entries(const tare_plan *g, const tare_plan_entry **rows);  /* what device_map= takes, in the reference's order */
+
+/* What the best map is, and why none is better. Strings live as long as the plan. */
+typedef struct tare_plan_verdict {
+    bool fits;              /* every part of the model has a device */
+    uint64_t total;         /* bytes of all that should be placed, copies too */
+    uint64_t missing;       /* by so much the last device is too small; 0 when it fits */
+    const char *stuck;      /* the first part without a device, or NULL */
+    uint64_t off_gpus, on_disk;
+    uint64_t gpus_missing;  /* by so much the last GPU is too small for all to be on GPUs; 0: all is */
+    const char *first_off;  /* the first part that is on no GPU, or NULL */
+    uint64_t largest;       /* bytes on the fullest GPU: with each of them held to one byte less, */
+    const char *breaks;     /* as much no longer fits, from this part on; NULL when no GPU holds anything */
+    uint64_t copied;        /* bytes of tied tensors that are held twice */
+    size_t gpus, used;      /* GPUs there are, and those that hold something */
+    uint64_t blocks;        /* parts that stay whole */
+    bool balanced;          /* the rest of the GPUs is as even as can be, too; false: too large to settle */
+} tare_plan_verdict;
+TARE_API void tare_plan_verdict_of(const tare_plan *g, tare_plan_verdict *out);
+typedef struct tare_plan_part { /* a block: a layer that stays whole, a module without children, a tensor of its own */
+    const char *path;
+    const char *class_name; /* of a module; NULL for a tensor */
+    size_t device;          /* SIZE_MAX: none */
+    uint64_t bytes, cache, training, logits;
+} tare_plan_part;
+/* Every part in walk order, until it returns false. Strings live until then. */
+TARE_API tare_status tare_plan_parts(const tare_plan *g, bool (*visit)(void *to, const tare_plan_part *part), void *to);
+/* The smallest number of further GPUs like that one on which all lies on GPUs: TARE_NO when none is enough, as for a layer larger than it. */
+TARE_API tare_status tare_plan_more(const tare_plan *g, uint64_t gpu_bytes, size_t *more, tare_error *err);
 TARE_API size_t tare_plan_remarks(const tare_plan *g, const char *const **texts);
 TARE_API void tare_plan_sizes_of(const tare_plan *g, tare_plan_sizes *out);
 

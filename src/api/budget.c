@@ -1,6 +1,5 @@
 /* tare_model_budget(): options checked, then counted. */
-#include "handle.h"
-#include "../plan/budget.h"
+#include "plan.h"
 
 static bool dtype_read(const char *name, const char *what, int *out, tare_error *err) {
     const char *word = name ? dtype_word(name) : NULL;
@@ -15,7 +14,7 @@ static bool optimizer_read(const char *name, const optimizer **out, tare_error *
     error_set(err, TARE_USAGE, "usage", NULL, "\"%.60s\" is no optimizer that is known: adamw, sgd or sgd-momentum", name);
     return false;
 }
-static bool ask_of(budget_ask *a, const tare_budget_options *o, tare_error *err) {
+bool budget_ask_of(budget_ask *a, const tare_budget_options *o, tare_error *err) {
     *a = (budget_ask){.context = o->context, .batch = o->batch ? o->batch : 1, .source = o->source, .logits = o->logits,
                       .activations = o->activations};
     if (!dtype_read(o->kv_dtype, "a cache", &a->kv, err) || !dtype_read(o->file_dtype, "a file", &a->file, err)) return false;
@@ -30,7 +29,7 @@ tare_status tare_model_budget(const tare_model *m, const tare_budget_options *op
     tare_budget_options none = {0};
     tare_error why = {0};
     budget_ask a;
-    if (ask_of(&a, options ? options : &none, &why)) {
+    if (budget_ask_of(&a, options ? options : &none, &why)) {
         budget_of(m->root, &a, out);
         return TARE_OK;
     }

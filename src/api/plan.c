@@ -1,19 +1,9 @@
 /* tare_plan_make() and its getters. */
-#include "handle.h"
+#include "plan.h"
 #include "facts.h"
 #include "../plan/accelerate.h"
 #include <stdlib.h>
 #include <string.h>
-
-struct tare_plan {
-    arena a;
-    tare_plan_device *devices;
-    tare_plan_entry *entries;
-    size_t device_count, entry_count, remark_count;
-    const char **remarks;
-    tare_plan_sizes sizes;
-};
-typedef struct planning { const tare_model *m; tare_plan_options o; tare_plan *g; tare_error err; } planning;
 
 static const char *const *names_of(arena *a, val list) {
     const char **names = arena_array(a, list.n + 1, sizeof *names);
@@ -52,9 +42,7 @@ static bool as_accelerate(planning *w) {
 }
 static bool work(void *to) {
     planning *w = to;
-    if (w->o.accelerate) return as_accelerate(w);
-    error_set(&w->err, TARE_USAGE, "not_available", NULL, "this release makes accelerate's maps only");
-    return false;
+    return w->o.accelerate ? as_accelerate(w) : plan_best(w);
 }
 static bool can_be(const tare_plan_options *o, tare_error *err) {
     if ((unsigned)o->mode <= TARE_MAP_SEQUENTIAL && (o->devices || !o->device_count) && (o->special_dtypes || !o->special_count)) return true;
