@@ -305,7 +305,7 @@ typedef struct tare_device { /* where modules may go, and how much of them */
     const char *name;  /* "cpu", "mps" or "disk"; NULL: the accelerator of this number: */
     int64_t index;
     const char *size;  /* "10GB", "7.5GiB", "80Gb" (bits), as accelerate reads sizes; NULL: bytes */
-    bool has_bytes;    /* false: none is known, an error once it is needed */
+    bool has_bytes;    /* false: no number, which accelerate takes for no limit, or refuses on the devices that keep room for a layer */
     double bytes;
     bool real;         /* bytes is a float to accelerate, even where it is whole */
 } tare_device;

@@ -128,14 +128,14 @@ static outcome treat(placing *w) {
     acc_unit *u = take_up(w);
     turn t = {.u = u, .d = &w->p->devices[w->device]};
     w->tied = groups_outside(&w->ties, w->a, u);
-    if (t.d->none && !t.d->is_disk) {
-        error_set(w->err, TARE_BAD, "bad_type", NULL, "device %s has no number of bytes", t.d->name);
+    if (t.d->none && t.d->is_main) {
+        error_set(w->err, TARE_BAD, "bad_type", NULL, "device %s has no number of bytes to keep room for the largest layer in", t.d->name);
         return REFUSED;
     }
     if (!size_with_ties(&w->q, u, &w->ties, w->tied, w->holders, &t.whole, w->err)) return REFUSED;
     t.room = t.d->is_main ? amount_sub(t.d->budget, w->largest) : t.d->budget;
     double used = t.d->used.n;
-    if (t.d->is_disk || used + t.whole.n <= t.room.n) return place(w, &t), PLACED;
+    if (t.d->is_disk || t.d->none || used + t.whole.n <= t.room.n) return place(w, &t), PLACED;
     if (w->tied && used + u->size.n <= t.room.n && split_tied(w, &t)) return SPLIT;
     if (used + u->size.n >= t.room.n && split(w, &t)) return SPLIT;
     if (w->o->fallback_allocation && used == 0 && fall_back(w, &t)) return FELL_BACK;
@@ -149,7 +149,7 @@ static bool place_all(placing *w) {
         if (o == REFUSED) return false;
         stuck = o == FELL_BACK ? stuck + 1 : 0;
         if (stuck < STUCK) continue;
-        error_set(w->err, TARE_BAD, "no_progress", NULL, "fallback_allocation finds the same modules over and over: accelerate never ends here");
+        error_set(w->err, TARE_BAD, "no_map", NULL, "fallback_allocation finds the same modules over and over: accelerate never ends here");
         return false;
     }
     return true;

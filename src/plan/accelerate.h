@@ -8,7 +8,7 @@ typedef struct acc_device {
     const char *name;    /* "0", "cpu", "mps", "disk" */
     bool numbered;       /* an accelerator, by its number: */
     int64_t number;
-    bool given, none;    /* given: disk may be added; none: Python's None, an error once it is looked at */
+    bool given, none;    /* given: disk may be added; none: Python's None, which is no limit, or an error */
     amount budget;
     double load;         /* bytes of what lies here */
     /* while placing */

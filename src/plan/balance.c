@@ -120,7 +120,7 @@ static acc_device *numbered(accelerate_plan *p, int64_t number) {
 }
 static bool is_counted(const acc_device *d) { return d->numbered && d->budget.n > 0; }
 static bool no_number(int64_t number, tare_error *err) {
-    error_set(err, TARE_BAD, "missing_device", NULL,
+    error_set(err, TARE_BAD, "bad_value", NULL,
         "balanced_low_0 counts devices from 0 and finds no device %" PRId64 ": their numbers must have no gaps", number);
     return false;
 }

@@ -7,7 +7,7 @@ bool size_with_ties(acc_queue *q, const acc_unit *u, const tied_groups *g, size_
     for (size_t i = 0; i < tied; i++) {
         acc_run *r = queue_holder(q, g->outside[i]->path);
         if (!r) {
-            error_set(err, TARE_BAD, "tied_weights", g->outside[i]->path,
+            error_set(err, TARE_BAD, "no_map", g->outside[i]->path,
                 "%s is tied to %s, and no module that waits for a device holds it: accelerate cannot place it", g->outside[i]->path,
                 u->path ? u->path : u->name);
             return false;
