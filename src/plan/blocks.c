@@ -138,12 +138,19 @@ static sharing enter(gather *g, const node *m) {
 }
 static void leave(gather *g, sharing outer) { g->alias = outer.alias, g->alias_at = outer.at, g->shared = outer.shared; }
 
+static bool holds_nothing(const node *m) {
+    bool nothing = !m->params && !m->buffers;
+    for (const edge *e = m->children; e && nothing; e = e->next) nothing = holds_nothing(e->to);
+    return nothing;
+}
 /* A module of nothing but parameters that stack all its experts. */
 static bool stacked(const gather *g, const node *m) {
     if (!g->split_experts || m->experts < 2 || g->shared || (m->shared && m->first_path)) return false;
     for (const tensor_node *t = m->params; t; t = t->next)
         if (t->rank < 2 || t->shape[0] != m->experts || t->same || t->several) return false;
-    return m->params && !m->buffers && !m->children;
+    for (const edge *e = m->children; e; e = e->next)
+        if (!holds_nothing(e->to)) return false;
+    return m->params && !m->buffers;
 }
 static uint64_t weigh(gather *g, const node *m, uint32_t block, bool *empty);
 static uint64_t weigh_run(gather *g, const edge *e, uint32_t block, bool *empty) {
@@ -180,7 +187,7 @@ static uint64_t expert_bytes(gather *g, const node *m) {
     return sum;
 }
 static bool has_experts(gather *g, const node *m) {
-    if (!g->split_experts) return false;
+    if (!g->split_experts || (m->shared && m->first_path)) return false;
     if (stacked(g, m)) return true;
     for (const edge *e = m->children; e; e = e->next)
         if (has_experts(g, e->to)) return true;
@@ -205,7 +212,7 @@ static void push_experts(gather *g, uint32_t place, size_t from, const node *m) 
 
 /* ---- walking ---- */
 
-static bool is_whole(const gather *g, const node *m) { return !m->children || word_in(m->cls, g->no_split); }
+static bool is_whole(const gather *g, const node *m) { return !m->children || word_in(m->cls, g->no_split) || stacked(g, m); }
 
 static void push_whole(gather *g, plan_word w, const node *m) {
     bool empty = true, experts = has_experts(g, m);
