@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #endif
 #include "map.h"
+#include "place.h"
 #include "lines.h"
 #include <errno.h>
 #include <math.h>
@@ -164,26 +165,72 @@ static int map_model(const args *a, const tare_model *m) {
     return status;
 }
 
+/* ---- the best plan ---------------------------------------------------------------------------------------------- */
+
+static int show_plan(placing *p) {
+    const args *a = p->a;
+    tare_error err = {0};
+    if (!place_make(p, &err)) return fail(&err);
+    int status = TARE_OK;
+    if (a->value[OPT_EXPORT]) status = p->v.fits ? place_export(p, a->value[OPT_EXPORT]) : TARE_OK;
+    if (a->value[OPT_EXPORT] && p->v.fits) return status;
+    if (a->value[OPT_JSON]) place_json(p);
+    else place_text(p);
+    return p->v.fits ? TARE_OK : TARE_NO;
+}
+static int check_map(placing *p) {
+    tare_error err = {0};
+    tare_devices_options o = {.max_memory = p->max_memory, .margin = p->a->value[OPT_MARGIN]};
+    if (p->device || p->max_memory) p->places = tare_devices_open(p->device, &o, &err);
+    return (p->device || p->max_memory) && !p->places ? fail(&err) : place_check(p, p->a->value[OPT_VERIFY_MAP]);
+}
+static int place_model(const args *a, const tare_model *m) {
+    placing p;
+    int status = TARE_USAGE;
+    if (place_read(&p, a, m)) {
+        if (a->value[OPT_VERIFY_MAP]) status = check_map(&p);
+        else if (a->value[OPT_MAX]) status = place_most(&p, a->value[OPT_MAX]);
+        else status = show_plan(&p);
+    }
+    place_free(&p);
+    return status;
+}
+
+static bool goes_with_accelerate(const args *a) {
+    static const option_id ours[] = {OPT_DEVICE, OPT_MARGIN, OPT_TRAINING, OPT_CONTEXT, OPT_BATCH_SIZE, OPT_KV_DTYPE, OPT_SOURCE, OPT_ACTIVATIONS,
+                                     OPT_SPLIT_EXPERTS, OPT_COPY_TIES, OPT_EXPLAIN, OPT_MAX, OPT_VERIFY_MAP, OPT_EXPORT};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (a->value[ours[i]]) return fail_usage("%s does not go with --accelerate, which knows amounts alone", options[ours[i]].name), false;
+    return true;
+}
 static int run(const args *a) {
     if (a->value[OPT_BATCH]) return map_batch(a);
     if (a->value[OPT_THREADS]) return fail_usage("--threads goes with --batch");
     if (!a->n_words) return fail_usage("map needs a MODEL, or --batch\nusage: tare map %s", a->command->usage);
-    return with_model(a, map_model);
+    if (!a->value[OPT_ACCELERATE]) return with_model(a, place_model);
+    return goes_with_accelerate(a) ? with_model(a, map_model) : TARE_USAGE;
 }
 
 const command command_map = {
     .name = "map",
-    .usage = "MODEL --accelerate --max-memory LIST [options] | --batch",
-    .summary = "which device every part of a model goes to",
-    .about = "Prints a device and a module for each entry of the map that accelerate's infer_auto_device_map() makes for\n"
-             "the same budgets, in the same order; --json is what device_map= takes. --mode auto, balanced and\n"
-             "balanced_low_0 balance the budgets first, as get_balanced_memory() does. --dtype builds the model in it.\n",
-    .examples = "  tare map bigscience/bloom-7b1 --accelerate --dtype float16 --max-memory 0=10GB,1=10GB,cpu=30GB\n"
-                "  tare map meta-llama/Llama-2-7b-hf --accelerate --max-memory 0=8GiB,1=8GiB,cpu=64GiB --mode auto --json\n"
-                "  tare map gpt2 --accelerate --max-memory 0=300MB,cpu=1GB --no-split GPT2MLP,GPT2Attention\n",
-    .exits = "  0 printed; with --batch: 0, or 1 if any line failed\n",
-    .options = MODEL_OPTIONS | BIT(OPT_ACCELERATE) | BIT(OPT_MAX_MEMORY) | BIT(OPT_MODE) | BIT(OPT_NO_SPLIT) | BIT(OPT_KEEP_PARTS) |
-               BIT(OPT_OFFLOAD_BUFFERS) | BIT(OPT_FALLBACK) | BIT(OPT_BATCH) | BIT(OPT_THREADS) | BIT(OPT_JSON),
+    .usage = "MODEL [--device LIST] [--max-memory LIST] [options] | MODEL --accelerate --max-memory LIST | --batch",
+    .summary = "which device every part of a model goes to, and whether it fits",
+    .about = "Places the layers, in their order and whole, on devices that are here or only described, so that as little\n"
+             "as possible is off the GPUs and then the fullest GPU holds as little as possible: no such placement is\n"
+             "better. --context, --batch-size, --kv-dtype, --activations and --training make room for what lies with\n"
+             "the weights. --explain shows each part; --max context or --max batch says how much fits. When it does\n"
+             "not fit, each line that begins with try: was tried. --verify-map FILE holds a map against the model.\n"
+             "--accelerate prints what accelerate's infer_auto_device_map() makes of the same amounts, in the same\n"
+             "order; --mode balances them first, as get_balanced_memory() does; --json is what device_map= takes.\n",
+    .examples = "  tare map bigscience/bloom-7b1 --dtype float16 --max-memory 0=10GB,1=10GB,cpu=30GB\n"
+                "  tare map meta-llama/Llama-2-70b-hf --device a100-80:2 --context 8192 --explain\n"
+                "  tare map meta-llama/Llama-2-70b-hf --device h100:2 --max context\n"
+                "  tare map bigscience/bloom-7b1 --accelerate --dtype float16 --max-memory 0=10GB,1=10GB,cpu=30GB --json\n",
+    .exits = "  0 it fits, or was printed; 1 it does not fit; with --batch: 0, or 1 if any line failed\n",
+    .options = MODEL_OPTIONS | BUDGET_OPTIONS | BIT(OPT_ACCELERATE) | BIT(OPT_MAX_MEMORY) | BIT(OPT_MODE) | BIT(OPT_NO_SPLIT) |
+               BIT(OPT_KEEP_PARTS) | BIT(OPT_OFFLOAD_BUFFERS) | BIT(OPT_FALLBACK) | BIT(OPT_DEVICE) | BIT(OPT_MARGIN) | BIT(OPT_SPLIT_EXPERTS) |
+               BIT(OPT_COPY_TIES) | BIT(OPT_EXPLAIN) | BIT(OPT_MAX) | BIT(OPT_VERIFY_MAP) | BIT(OPT_EXPORT) | BIT(OPT_BATCH) | BIT(OPT_THREADS) |
+               BIT(OPT_JSON),
     .min_words = 0,
     .max_words = 1,
     .run = run,

@@ -395,6 +395,22 @@ TARE_API tare_status tare_plan_more(const tare_plan *g, uint64_t gpu_bytes, size
 TARE_API size_t tare_plan_remarks(const tare_plan *g, const char *const **texts);
 TARE_API void tare_plan_sizes_of(const tare_plan *g, tare_plan_sizes *out);
 
+/* Any map held against the model: "model.layers.0": 0, the longest key that holds a tensor decides. */
+typedef enum tare_fault_kind {
+    TARE_FAULT_NO_DEVICE, /* path: a tensor, or a module of which nothing has a device */
+    TARE_FAULT_CUT,       /* path: a module that should stay whole and lies on several devices; other: its class */
+    TARE_FAULT_APART,     /* path: a tied tensor on another device than other, which it shares; bytes: what a copy takes */
+    TARE_FAULT_UNKNOWN    /* path: a key that names nothing in the model */
+} tare_fault_kind;
+typedef struct tare_fault { tare_fault_kind kind; const char *path, *other; uint64_t bytes; } tare_fault;
+typedef struct tare_map_device { const char *name; uint64_t bytes; } tare_map_device; /* bytes: each tensor once, where its owner is */
+/* json: an object, n bytes; no_split as in tare_plan_options. NULL on failure: TARE_BAD for JSON that is no map. */
+typedef struct tare_map_check tare_map_check;
+TARE_API tare_map_check *tare_map_check_open(const tare_model *m, const char *json, size_t n, const char *const *no_split, tare_error *err);
+TARE_API size_t tare_map_check_devices(const tare_map_check *c, const tare_map_device **rows); /* as the map names them, in its order */
+TARE_API size_t tare_map_check_faults(const tare_map_check *c, const tare_fault **rows);
+TARE_API void tare_map_check_free(tare_map_check *c);
+
 /* ---- what is known ------------------------------------------------------------------------------------------- */
 
 typedef struct tare_type {

@@ -1,0 +1,164 @@
+/* What would change the answer: options that are tried before they are named, and the most that fits. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "place.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A plan of other options: a copy, so that the plan that was asked for stays. */
+static bool try_with(const placing *p, const tare_model *m, const char *device, const char *max_memory, const tare_budget_options *memory,
+                     tare_plan_verdict *v) {
+    tare_error err = {0};
+    placing other = *p;
+    other.places = NULL, other.g = NULL;
+    other.m = m, other.device = device, other.max_memory = max_memory;
+    if (memory) other.memory.options = *memory;
+    bool fits = place_make(&other, &err) && other.v.fits;
+    *v = other.v;
+    other.no_split = NULL, other.no_split_text = NULL; /* they are p's */
+    place_free(&other);
+    return fits;
+}
+
+/* ---- the most that fits ------------------------------------------------------------------------------------------ */
+
+static const uint64_t most_tokens = (uint64_t)1 << 40;
+
+static bool fits_at(const placing *p, bool batch, uint64_t n) {
+    tare_budget_options o = p->memory.options;
+    tare_plan_verdict v;
+    *(batch ? &o.batch : &o.context) = n;
+    return try_with(p, p->m, p->device, p->max_memory, &o, &v);
+}
+/* More never needs less, so the largest that fits is found by halves; 0: not even 1. */
+static uint64_t largest(const placing *p, bool batch) {
+    uint64_t low = 0, high = 1;
+    while (high < most_tokens && fits_at(p, batch, high)) low = high, high *= 2;
+    while (high - low > 1) {
+        uint64_t mid = low + (high - low) / 2;
+        if (fits_at(p, batch, mid)) low = mid;
+        else high = mid;
+    }
+    return low;
+}
+int place_most(placing *p, const char *of) {
+    bool batch = strcmp(of, "batch") == 0;
+    char number[32];
+    if (!batch && strcmp(of, "context")) return fail_usage("--max is context or batch, not \"%s\"", of);
+    if (batch && !p->memory.options.context) return fail_usage("--max batch needs --context, the tokens of each sequence");
+    p->memory.running = true;
+    uint64_t n = largest(p, batch);
+    if (p->a->value[OPT_JSON]) {
+        out_format(&std_out, "{\"tare\":1,\"class\":\"%s\",\"largest\":{\"%s\":%" PRIu64 "}}\n", tare_model_class(p->m), of, n);
+    } else if (!n) {
+        out_format(&std_out, "no %s fits\n", of);
+    } else if (n + 1 >= most_tokens) {
+        out_format(&std_out, "any %s fits: nothing that is kept grows with it\n", of);
+    } else {
+        out_format(&std_out, "largest %s: %s\n", of, grouped(n, number));
+    }
+    return n ? TARE_OK : TARE_NO;
+}
+
+/* ---- what to try ------------------------------------------------------------------------------------------------- */
+
+static void put_try(const char *line, const tare_plan_verdict *v) {
+    char load[32];
+    out_format(&std_out, "  try: %-34s", line);
+    if (v->largest) out_format(&std_out, "  fits, %s on the fullest GPU\n", decimal_bytes(v->largest, load));
+    else out_text(&std_out, "  fits\n");
+}
+static void try_context(const placing *p) {
+    char line[64];
+    tare_plan_verdict v;
+    tare_budget_options o = p->memory.options;
+    if (!o.context || o.context == 1 || !fits_at(p, false, 1)) return;
+    o.context = largest(p, false);
+    snprintf(line, sizeof line, "--context %" PRIu64, o.context);
+    if (try_with(p, p->m, p->device, p->max_memory, &o, &v)) put_try(line, &v);
+}
+static void try_kv_dtype(const placing *p) {
+    tare_plan_verdict v;
+    tare_budget_options o = p->memory.options;
+    if (!o.context || o.kv_dtype) return;
+    o.kv_dtype = "float8_e4m3fn";
+    if (try_with(p, p->m, p->device, p->max_memory, &o, &v)) put_try("--kv-dtype float8_e4m3fn", &v);
+}
+static void try_dtype(const placing *p) {
+    tare_plan_verdict v;
+    int status = TARE_OK;
+    args a = *p->a;
+    if (tare_model_dtype(p->m) != TARE_F32 || strcmp(a.words[0], "-") == 0) return;
+    a.value[OPT_DTYPE] = "bfloat16";
+    tare_model *m = open_model(&a, &status);
+    if (m && try_with(p, m, p->device, p->max_memory, NULL, &v)) put_try("--dtype bfloat16", &v);
+    tare_model_free(m);
+}
+/* One more of the last GPU, or several: by its name where devices were named, else by its amount. */
+static void try_more(const placing *p) {
+    const tare_device_row *rows, *last = NULL;
+    char line[600], colon[300];
+    size_t n = tare_devices_rows(p->places, &rows), gpus = 0, more;
+    tare_plan_verdict v;
+    tare_error err = {0};
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].kind == TARE_DEVICE_GPU) last = &rows[i], gpus++;
+    if (!last || tare_plan_more(p->g, last->bytes, &more, &err) != TARE_OK || !more || more > 64) return;
+    bool named = p->device && !strchr(p->device, ',') && strcmp(p->device, "auto") && strspn(p->device, "0123456789=") < strlen(p->device);
+    if (named && !strchr(p->device, '=')) {
+        snprintf(colon, sizeof colon, "%.*s:%zu", (int)strcspn(p->device, ":"), p->device, gpus + more);
+        snprintf(line, sizeof line, "--device %s", colon);
+        if (try_with(p, p->m, colon, p->max_memory, NULL, &v)) put_try(line, &v);
+        return;
+    }
+    int used = snprintf(colon, sizeof colon, "%s", p->max_memory && *p->max_memory != '{' ? p->max_memory : "");
+    for (size_t i = 1; i <= more && used >= 0 && (size_t)used < sizeof colon; i++)
+        used += snprintf(colon + used, sizeof colon - (size_t)used, "%s%zu=%" PRIu64, used ? "," : "", (size_t)last->id + i, last->bytes);
+    if (used < 0 || (size_t)used >= sizeof colon || (p->max_memory && *p->max_memory == '{')) return;
+    snprintf(line, sizeof line, "--max-memory %s", colon);
+    if (try_with(p, p->m, p->device, colon, NULL, &v)) put_try(line, &v);
+}
+/* The smallest device of which as many as there are would do. */
+static void try_larger(const placing *p) {
+    const tare_device_preset *all, *best = NULL;
+    tare_plan_verdict v, of_best = {0};
+    char text[100], line[120];
+    size_t n = tare_device_presets(&all);
+    if (!p->v.gpus || p->max_memory) return;
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].kind != TARE_DEVICE_GPU || all[i].sizes || (best && all[i].bytes >= best->bytes)) continue;
+        snprintf(text, sizeof text, "%s:%zu", all[i].name, p->v.gpus);
+        if (try_with(p, p->m, text, NULL, NULL, &v)) best = &all[i], of_best = v;
+    }
+    if (!best) return;
+    snprintf(line, sizeof line, "--device %s:%zu", best->name, p->v.gpus);
+    put_try(line, &of_best);
+}
+/* The processor's memory beside what there is. */
+static void try_cpu(const placing *p) {
+    const tare_device_row *rows;
+    char list[400], line[420];
+    tare_plan_verdict v;
+    for (size_t i = 0, n = tare_devices_rows(p->places, &rows); i < n; i++)
+        if (rows[i].kind == TARE_DEVICE_CPU) return;
+    if (p->max_memory && *p->max_memory == '{') return;
+    uint64_t gigabytes = p->v.missing / 1000000000 + 1;
+    for (int i = 0; i < 6; i++, gigabytes += gigabytes / 8 + 1) { /* whole layers move, so a little more may be needed */
+        snprintf(list, sizeof list, "%s%scpu=%" PRIu64 "GB", p->max_memory ? p->max_memory : "", p->max_memory ? "," : "", gigabytes);
+        if (!try_with(p, p->m, p->device, list, NULL, &v)) continue;
+        snprintf(line, sizeof line, "--max-memory %s", list);
+        put_try(line, &v);
+        return;
+    }
+}
+void place_try(const placing *p) {
+    try_context(p);
+    try_kv_dtype(p);
+    try_dtype(p);
+    try_more(p);
+    try_larger(p);
+    try_cpu(p);
+}
