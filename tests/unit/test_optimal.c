@@ -21,7 +21,8 @@ typedef struct score { squares nowhere, spill, disk, largest, sum; size_t used, 
 static int differs(squares a, squares b) { return a < b ? -1 : a > b; }
 static bool is_better(const score *x, const score *y, size_t gpus) {
     if (!y->valid) return true;
-    const squares a[] = {x->nowhere, x->spill, x->disk, x->largest, x->sum, x->used}, b[] = {y->nowhere, y->spill, y->disk, y->largest, y->sum, y->used};
+    const squares a[] = {x->nowhere, x->spill, x->disk, x->largest, x->sum, x->used};
+    const squares b[] = {y->nowhere, y->spill, y->disk, y->largest, y->sum, y->used};
     for (size_t i = 0; i < sizeof a / sizeof *a; i++)
         if (differs(a[i], b[i])) return differs(a[i], b[i]) < 0;
     for (size_t d = gpus; d-- > 1;) /* the last GPUs least filled: each starts as late as it can */
