@@ -21,7 +21,8 @@ typedef struct score { squares nowhere, spill, disk, largest, sum; size_t used, 
 static int differs(squares a, squares b) { return a < b ? -1 : a > b; }
 static bool is_better(const score *x, const score *y, size_t gpus) {
     if (!y->valid) return true;
-    const squares a[] = {x->nowhere, x->spill, x->disk, x->largest, x->sum, x->used}, b[] = {y->nowhere, y->spill, y->disk, y->largest, y->sum, y->used};
+    const squares a[] = {x->nowhere, x->spill, x->disk, x->largest, x->sum, x->used};
+    const squares b[] = {y->nowhere, y->spill, y->disk, y->largest, y->sum, y->used};
     for (size_t i = 0; i < sizeof a / sizeof *a; i++)
         if (differs(a[i], b[i])) return differs(a[i], b[i]) < 0;
     for (size_t d = gpus; d-- > 1;) /* the last GPUs least filled: each starts as late as it can */
@@ -111,7 +112,7 @@ static void draw_task(drawn *d) {
     d->t.cpu = below(3) ? unit * below(cap) : UINT64_MAX;
     d->t.disk = below(3) ? unit * below(cap) : UINT64_MAX;
     if (!below(4)) d->t.reserve = unit * below(5);
-    d->t.reserve_largest = !below(4);
+    d->t.reserve_largest = below(2);
     d->t.copy_ties = below(2);
     d->t.bytes = d->bytes, d->t.gpus = d->gpus;
     if (!below(3)) d->t.extra = d->extra;
@@ -360,6 +361,20 @@ static void fewer_devices_are_better(void **state) {
     assert_int_equal(r.loads[2], 7);
     arena_free(&a);
 }
+/* Room for the 1 that is off pushes out the 5, and then there must be room for that: the first GPU stays empty. */
+static void room_for_what_is_off(void **state) {
+    (void)state;
+    uint64_t bytes[] = {2, 3, 5, 1}, gpus[] = {5, 5};
+    plan_task t = {.bytes = bytes, .blocks = 4, .gpus = gpus, .gpu_count = 2, .has_cpu = true, .cpu = UINT64_MAX, .reserve_largest = true};
+    arena a;
+    plan_result r = planned(&t, &a);
+    assert_int_equal(r.reserved, 5);
+    assert_int_equal(r.loads[0], 0);
+    assert_int_equal(r.loads[1], 5);
+    assert_int_equal(r.spill, 6);
+    assert_int_equal(r.first_off, 2);
+    arena_free(&a);
+}
 static void sums_beyond_64_bits_are_refused(void **state) {
     (void)state;
     uint64_t bytes[] = {UINT64_MAX, 1}, gpus[] = {UINT64_MAX};
@@ -400,8 +415,7 @@ static void nothing_to_place(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_placements), cmocka_unit_test(the_seed_case), cmocka_unit_test(fewer_devices_are_better),
-        cmocka_unit_test(sums_beyond_64_bits_are_refused),
-        cmocka_unit_test(nothing_to_place),
+        cmocka_unit_test(room_for_what_is_off), cmocka_unit_test(sums_beyond_64_bits_are_refused), cmocka_unit_test(nothing_to_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,10 +178,11 @@ static void blocks_in_walk_order(void **state) {
                    "decoder.embed_tokens", "decoder.block.0", "decoder.block.1", "decoder.final_layer_norm", "decoder.dropout"),
                (const uint64_t[]){4096, 0, 8832, 8320, 64, 0, 0, 12992, 12480, 64, 0});
     blocks_are(PROBE, (plan_blocks_options){0},
-               SET("scale", "layers.0", "layers.1", "layers.2", "layers.3", "norm.weight", "norm.steps", "norm.inner", "again.weight", "again.steps",
-                   "again.inner", "last"),
+               SET("scale", "layers.0", "layers.1", "layers.2", "layers.3", "norm.weight", "norm.steps", "norm.inner", "again.weight",
+                   "again.steps", "again.inner", "last"),
                (const uint64_t[]){12, 32, 32, 0, 32, 8, 24, 24, 0, 0, 0, 16});
-    blocks_are("{\"model_type\": \"probe\", \"num_hidden_layers\": 2, \"tie_word_embeddings\": false}", (plan_blocks_options){.no_split = SET("ProbeNorm")},
+    blocks_are("{\"model_type\": \"probe\", \"num_hidden_layers\": 2, \"tie_word_embeddings\": false}",
+               (plan_blocks_options){.no_split = SET("ProbeNorm")},
                SET("scale", "layers.0.proj", "layers.0.drop", "layers.1.proj", "layers.1.drop", "norm", "again", "last"),
                (const uint64_t[]){12, 32, 0, 32, 0, 56, 0, 24});
 }
@@ -270,7 +271,8 @@ static void faults_are_found(void **state) {
     tare_model *m = opened(PROBE);
     arena a = {.unwind = &exhausted};
     if (setjmp(exhausted)) fail_msg("out of memory");
-    const member keys[] = {{"layers", val_int(0)}, {"layers.1.drop", val_int(7)}, {"layers.2.proj", val_int(1)}, {"layers.3.proj.weight", val_text("disk")},
+    const member keys[] = {{"layers", val_int(0)}, {"layers.1.drop", val_int(7)}, {"layers.2.proj", val_int(1)},
+                           {"layers.3.proj.weight", val_text("disk")},
                            {"nor", val_int(0)}, {"norm.inner", val_int(0)}, {"again", val_int(1)}, {"last.weight", val_int(0)}};
     plan_verdict v = verdict_of(m, (val){.kind = VAL_DICT, .n = 8, .members = keys}, NULL, &a);
     assert_int_equal(v.device_count, 4);
