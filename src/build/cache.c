@@ -9,7 +9,9 @@ static void keep(mod *m, const cfg *c, layer_cache k) {
     *own = k;
     own->config = c;
     m->cache = own;
-    if (c) get(c, "layer_types"), get(c, "sliding_window"), get(c, "attention_chunk_size"); /* read by every model with a cache */
+    if (!c || c == m->b->noted) return;
+    m->b->noted = c;
+    get(c, "layer_types"), get(c, "sliding_window"), get(c, "attention_chunk_size"); /* read by every model with a cache */
 }
 void cache_keys(mod *m, const cfg *c, int64_t kv_heads, int64_t head_dim) {
     keep(m, c, (layer_cache){.kind = CACHE_FULL, .heads = kv_heads, .k = head_dim, .v = head_dim});

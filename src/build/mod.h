@@ -42,6 +42,7 @@ typedef struct builder {
     int next_shown;
     struct { leaf key; mod *body; } leaves[LEAVES]; /* equal ones share a body */
     tensor_node spare;      /* what tensor verbs return after an error */
+    const struct cfg *noted; /* the last config that said how long a cache is */
     struct init_log *log;   /* while init rules are asked */
 } builder;
 

@@ -43,7 +43,7 @@ static void T5LayerFF(mod *m, const cfg *c) {
     norm_and_dropout(m, c);
 }
 static void T5Attention(mod *m, const cfg *c, bool has_relative_attention_bias, bool cross) {
-    int64_t d = dim(c, "d_model"), heads = dim(c, "num_heads"), inner = heads * dim(c, "d_kv");
+    int64_t d = dim(c, "d_model"), heads = dim(c, "num_heads"), head = dim(c, "d_kv"), inner = heads * head;
     linear(m, "q", d, inner, false);
     linear(m, "k", d, inner, false);
     linear(m, "v", d, inner, false);
@@ -51,8 +51,8 @@ static void T5Attention(mod *m, const cfg *c, bool has_relative_attention_bias, 
     if (has_relative_attention_bias)
         embedding(m, "relative_attention_bias", dim(c, "relative_attention_num_buckets"), heads, NO_PAD);
     if (!flag(c, "is_decoder")) return;
-    if (cross) cache_cross(m, c, heads, dim(c, "d_kv"), 0);
-    else cache_keys(m, c, heads, dim(c, "d_kv"));
+    if (cross) cache_cross(m, c, heads, head, 0);
+    else cache_keys(m, c, heads, head);
 }
 static void T5LayerSelfAttention(mod *m, const cfg *c, bool has_relative_attention_bias) {
     sub(m, "SelfAttention", T5Attention, c, has_relative_attention_bias, false);

@@ -2,29 +2,21 @@
  * Mirrors models/whisper, transformers 5.23.0. */
 #include "../build/def.h"
 
-static void WhisperAttention(mod *m, const cfg *c, const char *heads) {
-    int64_t d = dim(c, "d_model");
-    if (d % dim(c, heads)) refuse(c, heads, "should divide d_model, which is %lld", (long long)d);
+static void WhisperAttention(mod *m, const cfg *c, const char *heads_key, bool keeps, bool cross) {
+    int64_t d = dim(c, "d_model"), heads = dim(c, heads_key);
+    if (d % heads) refuse(c, heads_key, "should divide d_model, which is %lld", (long long)d);
     linear(m, "k_proj", d, d, false);
     linear(m, "v_proj", d, d, true);
     linear(m, "q_proj", d, d, true);
     linear(m, "out_proj", d, d, true);
-}
-static void decoder_attention(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), heads = dim(c, "decoder_attention_heads");
-    WhisperAttention(m, c, "decoder_attention_heads");
-    cache_keys(m, c, heads, d / heads);
-}
-/* The encoder takes half a minute, no more and no less, and halves its frames. */
-static void decoder_cross_attention(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), heads = dim(c, "decoder_attention_heads");
-    val frames = get(c, "max_source_positions");
-    WhisperAttention(m, c, "decoder_attention_heads");
+    if (keeps) cache_keys(m, c, heads, d / heads);
+    if (!cross) return;
+    val frames = get(c, "max_source_positions"); /* the encoder takes half a minute, no more and no less */
     cache_cross(m, c, heads, d / heads, frames.kind == VAL_INT && frames.i > 0 ? frames.i : 0);
 }
 static void WhisperEncoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
-    sub(m, "self_attn", WhisperAttention, c, "encoder_attention_heads");
+    sub(m, "self_attn", WhisperAttention, c, "encoder_attention_heads", false, false);
     layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
     act(m, "activation_fn", c, "activation_function");
     linear(m, "fc1", d, ff, true);
@@ -33,10 +25,10 @@ static void WhisperEncoderLayer(mod *m, const cfg *c) {
 }
 static void WhisperDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
-    sub_as(m, "self_attn", "WhisperAttention", decoder_attention, c);
+    sub(m, "self_attn", WhisperAttention, c, "decoder_attention_heads", true, false);
     act(m, "activation_fn", c, "activation_function");
     layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub_as(m, "encoder_attn", "WhisperAttention", decoder_cross_attention, c);
+    sub(m, "encoder_attn", WhisperAttention, c, "decoder_attention_heads", false, true);
     layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
     linear(m, "fc1", d, ff, true);
     linear(m, "fc2", ff, d, true);

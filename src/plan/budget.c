@@ -87,7 +87,8 @@ static void put_parameters(tare_budget *b, const held *h) {
     tare_budget_line *l = line(b, "parameters", sum);
     for (int i = 0; i < TARE_DTYPE_COUNT; i++) {
         if (!h->elements[i]) continue;
-        say(l, "%s%" PRIu64 " x %zu %s", *l->formula ? " + " : "", h->elements[i], tare_dtype_bytes((tare_dtype)i), i == TARE_BOOL ? "byte" : "bytes");
+        size_t each = tare_dtype_bytes((tare_dtype)i);
+        say(l, "%s%" PRIu64 " x %zu %s", *l->formula ? " + " : "", h->elements[i], each, each == 1 ? "byte" : "bytes");
     }
 }
 static void put_held(tare_budget *b, const held *h) {
@@ -168,7 +169,8 @@ static void put_work(tare_budget *b, const node *root, const budget_ask *a) {
     budget_work_of(root, a, &w);
     tare_budget_line *l = line(b, "activations", w.layer);
     if (!w.layer_class) say(l, "no layer takes tokens");
-    else say(l, "%s: %" PRIu64 " tokens x (%" PRIu64 " + %" PRIu64 ") x %" PRIu64 " bytes", w.layer_class, w.tokens, w.hidden, w.widest, w.layer_element);
+    else say(l, "%s: %" PRIu64 " tokens x (%" PRIu64 " + %" PRIu64 ") x ", w.layer_class, w.tokens, w.hidden, w.widest);
+    if (w.layer_class) say(l, "%" PRIu64 " bytes", w.layer_element);
     if (w.layer_class) say_batch(l, a);
     if (w.scores) {
         l = line(b, "scores", w.scores);
@@ -184,7 +186,8 @@ static void put_work(tare_budget *b, const node *root, const budget_ask *a) {
 static void put_loading(tare_budget *b, const held *h, uint64_t settled) {
     uint64_t running = b->total - settled, reading = bytes_of(h->reading, h->a->file);
     tare_budget_line *l = line(b, "loading", reading);
-    if (h->reading) say(l, "%" PRIu64 " x %zu bytes, the largest tensor that is converted or stacked", h->reading, tare_dtype_bytes((tare_dtype)h->a->file));
+    size_t each = tare_dtype_bytes((tare_dtype)h->a->file);
+    if (h->reading) say(l, "%" PRIu64 " x %zu bytes, the largest tensor that is converted or stacked", h->reading, each);
     b->total = num_plus(settled, running > reading ? running : reading);
 }
 void budget_of(const node *root, const budget_ask *a, tare_budget *out) {
