@@ -8,6 +8,7 @@ _tare_values() {
     --host) echo gpu=none gpu=sm_75 gpu=sm_80 gpu=sm_90,flash_attn=2.8 ;;
     --layout) echo runtime file ;;
     --rng) echo torch philox ;;
+    --mode) echo infer auto balanced balanced_low_0 sequential ;;
     --training) echo adamw sgd sgd-momentum ;;
     --class) tare models --json 2>/dev/null | grep -o '"[A-Za-z0-9]*"' | tr -d '"' | grep '^[A-Z]' | sort -u ;;
     esac
@@ -23,12 +24,13 @@ _tare_options() {
     config) echo "--class --auto --set --dtype --why --batch --threads --json --help" ;;
     models) echo "--ids --json --help" ;;
     init) echo "$model --seed --output --rng --digest --max-shard-size --force --batch --threads --json --help" ;;
+    map) echo "$model --accelerate --max-memory --mode --no-split --keep-parts --offload-buffers --fallback-allocation --batch --threads --json --help" ;;
     scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
     esac
 }
 
 _tare() {
-    local commands="show tree facts config count attn models scan init help"
+    local commands="show tree facts config count attn models scan init map help"
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} values
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then

@@ -53,6 +53,14 @@ static void draw(const tare_model *m, long k) {
     if (tare_init_each(m, &(tare_init_options){.threads = 1}, next_value, NULL, &err) != TARE_OK) out_of_memory(&err, "init_each", k);
 }
 
+static void plan(const tare_model *m, long k) {
+    static const tare_device devices[] = {{.index = 0, .has_bytes = true, .bytes = 9000}, {.name = "cpu", .has_bytes = true, .bytes = 15000}};
+    tare_error err = {0};
+    tare_plan *g = tare_plan_make(m, &(tare_plan_options){.accelerate = true, .devices = devices, .device_count = 2}, &err);
+    if (!g) out_of_memory(&err, "plan", k);
+    tare_plan_free(g);
+}
+
 /* True when the k-th allocation was reached. */
 static bool fails_at(long k, const char *json) {
     tare_error err = {0};
@@ -61,6 +69,7 @@ static bool fails_at(long k, const char *json) {
     if (!m) out_of_memory(&err, json, k);
     else {
         write_texts(m, k), ask(m);
+        if (tarei_allocations() < k) plan(m, k);
         if (tarei_allocations() < k) draw(m, k); /* it has not failed yet */
     }
     tare_model_free(m);
