@@ -110,7 +110,8 @@ static bool wish_read(wish *w, const args *a) {
     *w = (wish){.o = {.accelerate = a->value[OPT_ACCELERATE], .keep_parts = a->value[OPT_KEEP_PARTS],
                       .offload_buffers = a->value[OPT_OFFLOAD_BUFFERS], .fallback_allocation = a->value[OPT_FALLBACK]}};
     if (!a->value[OPT_MAX_MEMORY]) return fail_usage("say what there is: --max-memory 0=10GB,1=10GB,cpu=30GB"), false;
-    if (mode && !map_mode(mode, &w->o.mode)) return fail_usage("--mode is infer, auto, balanced, balanced_low_0 or sequential, not \"%s\"", mode), false;
+    if (mode && !map_mode(mode, &w->o.mode))
+        return fail_usage("--mode is infer, auto, balanced, balanced_low_0 or sequential, not \"%s\"", mode), false;
     if (!read_devices(w, a->value[OPT_MAX_MEMORY])) return false;
     return !a->value[OPT_NO_SPLIT] || read_no_split(w, a->value[OPT_NO_SPLIT]);
 }

@@ -10,6 +10,10 @@ _tare_values() {
     --layout) echo runtime file ;;
     --rng) echo torch philox ;;
     --margin) echo 512MiB 1GiB 5% ;;
+    --mode) echo infer auto balanced balanced_low_0 sequential ;;
+    --device) echo auto h100:2 a100-80:2 rtx4090:2 ;;
+    --export) echo transformers llama.cpp ;;
+    --max) echo context batch ;;
     --training) echo adamw sgd sgd-momentum ;;
     --class) tare models --json 2>/dev/null | grep -o '"[A-Za-z0-9]*"' | tr -d '"' | grep '^[A-Z]' | sort -u ;;
     esac
@@ -26,12 +30,13 @@ _tare_options() {
     models) echo "--ids --json --help" ;;
     devices) echo "--margin --json --help" ;;
     init) echo "$model --seed --output --rng --digest --max-shard-size --force --batch --threads --json --help" ;;
+    map) echo "$model --device --max-memory --margin --context --batch-size --kv-dtype --source --activations --training --explain --max --verify-map --export --split-experts --copy-ties --accelerate --mode --no-split --keep-parts --offload-buffers --fallback-allocation --batch --threads --json --help" ;;
     scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
     esac
 }
 
 _tare() {
-    local commands="show tree facts config count attn models devices scan init help"
+    local commands="show tree facts config count attn models devices scan init map help"
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} values
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then

@@ -200,14 +200,16 @@ static void remark_buffers(placing *w) {
         if (d->budget.n >= offloaded + d->used.n) return;
     }
     if (!gpus) return;
-    remark(w, arena_printf(w->a, "the offloaded modules have %s bytes of buffers, and no accelerator has that much room left; consider offloading buffers",
-        bytes_text(w->a, (amount){offloaded, false})));
+    const char *bytes = bytes_text(w->a, (amount){offloaded, false});
+    remark(w, arena_printf(w->a, "the offloaded modules have %s bytes of buffers, and no accelerator has that much room left; "
+        "consider offloading buffers", bytes));
 }
 static void remark_empty(placing *w) {
     const acc_device *d = w->p->devices;
     for (size_t i = 0; i < w->p->device_count; i++)
         if (d[i].has_least)
-            remark(w, arena_printf(w->a, "device %s is too small for any module: the next one takes %s bytes there", d[i].name, bytes_text(w->a, d[i].least)));
+            remark(w, arena_printf(w->a, "device %s is too small for any module: the next one takes %s bytes there", d[i].name,
+                bytes_text(w->a, d[i].least)));
 }
 
 /* ---- what was asked for ---- */

@@ -62,7 +62,8 @@ bool budgets_read(arena *a, const accelerate_options *o, accelerate_plan *p, tar
     for (size_t i = 0; i < o->device_count; i++) {
         const char *name = p->devices[i].name;
         if (rank_of(&p->devices[i]) >= 0) continue;
-        error_set(err, TARE_BAD, "bad_value", NULL, "device \"%.80s\" is not known: there are whole numbers for accelerators, mps, cpu and disk", name);
+        error_set(err, TARE_BAD, "bad_value", NULL,
+            "device \"%.80s\" is not known: there are whole numbers for accelerators, mps, cpu and disk", name);
         return false;
     }
     p->device_count = drop_equal(a, p->devices, o->device_count);

@@ -57,6 +57,31 @@ static void init_each(const tare_model *m, long k) {
     tare_error err = {0};
     if (tare_init_each(m, &(tare_init_options){.threads = 1}, next_value, NULL, &err) != TARE_OK) out_of_memory(&err, "init_each", k);
 }
+
+static void plan(const tare_model *m, long k) {
+    static const tare_device devices[] = {{.index = 0, .has_bytes = true, .bytes = 9000}, {.name = "cpu", .has_bytes = true, .bytes = 15000}};
+    tare_error err = {0};
+    tare_plan *g = tare_plan_make(m, &(tare_plan_options){.accelerate = true, .devices = devices, .device_count = 2}, &err);
+    if (!g) out_of_memory(&err, "plan", k);
+    tare_plan_free(g);
+}
+static void best(const tare_model *m, long k) {
+    static const tare_device devices[] = {{.index = 0, .has_bytes = true, .bytes = 9000}, {.index = 1, .has_bytes = true, .bytes = 15000}};
+    tare_error err = {0};
+    size_t more;
+    tare_plan_options o = {.devices = devices, .device_count = 2, .budget = &(tare_budget_options){.context = 5}};
+    tare_plan *g = tare_plan_make(m, &o, &err);
+    if (!g) out_of_memory(&err, "best", k);
+    else if (tare_plan_more(g, 20000, &more, &err) == TARE_IO) out_of_memory(&err, "more", k);
+    tare_plan_free(g);
+}
+static void check_map(const tare_model *m, long k) {
+    static const char map[] = "{\"\": 0, \"no.such\": \"cpu\"}";
+    tare_error err = {0};
+    tare_map_check *c = tare_map_check_open(m, map, strlen(map), NULL, &err);
+    if (!c) out_of_memory(&err, "check", k);
+    tare_map_check_free(c);
+}
 static void nothing(const tare_model *m, long k) { (void)m, (void)k; }
 
 /* True when the k-th allocation was reached. */
@@ -74,7 +99,7 @@ static bool fails_at(long k, const char *json, void (*ask)(const tare_model *m, 
     return reached;
 }
 static void test_every_allocation(void **state) {
-    static void (*const all[])(const tare_model *, long) = {nothing, texts, layout, lists, init, init_each};
+    static void (*const all[])(const tare_model *, long) = {nothing, texts, layout, lists, init, init_each, plan, best, check_map};
     (void)state;
     for (size_t i = 0; i < TINY; i++)
         for (size_t w = 0; w < sizeof all / sizeof *all; w++) {
