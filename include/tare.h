@@ -246,7 +246,7 @@ typedef enum tare_map_mode { TARE_MAP_INFER, TARE_MAP_AUTO, TARE_MAP_BALANCED, T
 
 typedef struct tare_plan_options {
     bool accelerate;             /* true: the map of accelerate's infer_auto_device_map(), entry for entry, its flaws included */
-    const tare_device *devices;  /* in any order; of equal ones the last counts */
+    const tare_device *devices;  /* in any order; of equal ones the last counts; disk takes what is left */
     size_t device_count;
     tare_map_mode mode;
     const char *const *no_split; /* NULL-ended classes that stay whole; NULL: those that the model names */
