@@ -114,7 +114,8 @@ typedef struct layers { /* of the one list that a decoder is */
 static bool see_layer(void *to, const tare_plan_part *part) {
     layers *l = to;
     const char *dot = strrchr(part->path, '.');
-    bool numbered = dot && dot[1] && strspn(dot + 1, "0123456789") == strlen(dot + 1), on_gpu = part->device != SIZE_MAX && l->d[part->device].is_number;
+    bool numbered = dot && dot[1] && strspn(dot + 1, "0123456789") == strlen(dot + 1);
+    bool on_gpu = part->device != SIZE_MAX && l->d[part->device].is_number;
     if (!numbered) {
         if (!strstr(part->path, "embed") && part->bytes) l->head_on_gpu = on_gpu;
         return true;
@@ -137,7 +138,8 @@ static int export_llama_cpp(const placing *p) {
     bool one_list = l.list_n && !l.other;
     if (!one_list) {
         free(l.on);
-        return fail_with(TARE_NO, "not_available", "llama.cpp's flags are for models of one list of layers; %s has none, or several", tare_model_class(p->m));
+        return fail_with(TARE_NO, "not_available", "llama.cpp's flags are for models of one list of layers; %s has none, or several",
+                         tare_model_class(p->m));
     }
     out_format(&std_out, "--n-gpu-layers %" PRIu64, gpu_layers + (l.head_on_gpu && gpu_layers == all));
     const char *before = " --tensor-split ";

@@ -167,7 +167,8 @@ static void put_row(const table *t) {
 }
 static bool alike(const tare_plan_part *a, const tare_plan_part *b) {
     bool same_class = a->class_name && b->class_name && strcmp(a->class_name, b->class_name) == 0;
-    return same_class && a->device == b->device && a->bytes == b->bytes && a->cache == b->cache && a->training == b->training && a->logits == b->logits;
+    bool same_bytes = a->bytes == b->bytes && a->cache == b->cache && a->training == b->training && a->logits == b->logits;
+    return same_class && same_bytes && a->device == b->device;
 }
 static bool take_row(void *to, const tare_plan_part *part) {
     table *t = to;
@@ -197,7 +198,7 @@ static void put_table(const placing *p) {
 static void put_certificate(const placing *p) {
     char number[32];
     const tare_plan_verdict *v = &p->v;
-    if (!v->fits || !v->largest) return;
+    if (!v->fits || !v->largest || (v->gpus == 1 && !v->off_gpus)) return;
     if (v->off_gpus) out_text(&std_out, "no placement of whole layers in this order leaves less off the GPUs, or has a smaller largest one then");
     else out_text(&std_out, "no placement of whole layers in this order has a smaller largest device");
     out_format(&std_out, " (with %s bytes there is no room for %s).\n", grouped(v->largest - 1, number), v->breaks ? v->breaks : "all of it");
