@@ -95,7 +95,7 @@ static bool refuse(tare_error *err, const char *code, const line *in, const char
 }
 
 bool request_read(request *r, const line *in, tare_error *err) {
-    reading at = {.s = {in->text, in->text + in->n}, .r = r};
+    reading at = {.s = {in->text, in->text ? in->text + in->n : NULL}, .r = r};
     *r = (request){.class_name = ""};
     if (!in->text) return refuse(err, "too_large", in, "", "longer than 64 MiB");
     if (!members(&at)) {
