@@ -2,9 +2,10 @@
 #include "pieces.h"
 #include "../core/arena.h"
 #include "crew.h"
+#include <sched.h>
 #include <stdlib.h>
 
-enum { FEW_WORDS = 2048 };
+enum { FEW_WORDS = 2048, TRIES = 200 };
 
 /* A piece of less than 16 elements could not make its last block: they go with the piece before. */
 static void cut(job *j, uint64_t piece) {
@@ -19,8 +20,17 @@ static uint64_t room_of(const job *j) {
     return MT_WORDS + (most + BLOCK) * draw_wide(j->d);
 }
 
+/* The words of a piece are made in about the time that it takes to wake a thread up: it asks again for a while before it sleeps. */
+static void lock_soon(pthread_mutex_t *lock) {
+    for (int i = 0; i < TRIES; i++) {
+        if (pthread_mutex_trylock(lock) == 0) return;
+        sched_yield();
+    }
+    pthread_mutex_lock(lock);
+}
+
 static bool take(job *j, uint32_t *room, uint32_t **raw, uint64_t *first, size_t *n) {
-    pthread_mutex_lock(&j->lock);
+    lock_soon(&j->lock);
     bool more = !j->failed && j->next < j->pieces;
     if (more) {
         *first = j->next++ * j->piece;
