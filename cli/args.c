@@ -41,6 +41,7 @@ const option options[OPT_COUNT] = {
     [OPT_KV_DTYPE] = {"--kv-dtype", "DTYPE", "keep keys and values in this dtype (default: that of the layer)"},
     [OPT_SOURCE] = {"--source", "N", "tokens that an encoder reads (default: as many as --context, or what the config fixes)"},
     [OPT_ACTIVATIONS] = {"--activations", NULL, "estimate what a forward pass of all tokens at once needs besides"},
+    [OPT_FILE_DTYPE] = {"--file-dtype", "DTYPE", "what loading from files of this dtype needs for a moment"},
     [OPT_DEVICE] = {"--device", "LIST", "devices by name: h100:2,rtx4090; or auto, this host (the default)"},
     [OPT_SPLIT_EXPERTS] = {"--split-experts", NULL, "single experts of a stacked parameter may lie apart"},
     [OPT_COPY_TIES] = {"--copy-ties", NULL, "a tied tensor may be held on two devices, where that is better"},

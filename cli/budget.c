@@ -24,16 +24,19 @@ static bool number(const args *a, option_id id, const char *of, uint64_t *to) {
 bool budget_read(budget *b, const args *a) {
     static const option_id running[] = {OPT_BATCH_SIZE, OPT_KV_DTYPE, OPT_SOURCE, OPT_ACTIVATIONS};
     tare_budget_options *o = &b->options;
-    *b = (budget){.training = a->value[OPT_TRAINING], .running = a->value[OPT_CONTEXT], .optimizer = a->value[OPT_TRAINING]};
-    o->optimizer = a->value[OPT_TRAINING], o->kv_dtype = a->value[OPT_KV_DTYPE], o->activations = a->value[OPT_ACTIVATIONS];
+    *b = (budget){.training = a->value[OPT_TRAINING], .running = a->value[OPT_CONTEXT], .loading = a->value[OPT_FILE_DTYPE]};
+    o->optimizer = b->optimizer = a->value[OPT_TRAINING], o->activations = a->value[OPT_ACTIVATIONS];
+    o->kv_dtype = a->value[OPT_KV_DTYPE], o->file_dtype = a->value[OPT_FILE_DTYPE];
     for (size_t i = 0; i < sizeof running / sizeof *running; i++)
         if (a->value[running[i]] && !b->running) return fail_usage("%s needs --context, a number of tokens", options[running[i]].name), false;
     return number(a, OPT_CONTEXT, "tokens", &o->context) && number(a, OPT_BATCH_SIZE, "sequences", &o->batch) &&
            number(a, OPT_SOURCE, "tokens", &o->source);
 }
 
+static bool asked(const budget *b) { return b->training || b->running || b->loading; }
+
 bool budget_count(budget *b, const tare_model *m, tare_error *err) {
-    return (!b->training && !b->running) || tare_model_budget(m, &b->options, &b->b, err) == TARE_OK;
+    return !asked(b) || tare_model_budget(m, &b->options, &b->b, err) == TARE_OK;
 }
 
 /* ---- text ----------------------------------------------------------------------------------------------------- */
@@ -51,19 +54,18 @@ static void put_line(out *o, size_t width, const char *name, uint64_t bytes, con
 
 static void put_title(out *o, const budget *b) {
     char tokens[32], sequences[32];
-    if (!b->running) {
-        out_format(o, "training with %s, bytes without activations\n", b->b.optimizer);
-        return;
-    }
-    out_format(o, "memory at a context of %s %s", grouped(b->options.context, tokens), b->options.context == 1 ? "token" : "tokens");
-    if (b->options.batch > 1) out_format(o, ", %s sequences", grouped(b->options.batch, sequences));
-    if (b->training) out_format(o, ", training with %s", b->b.optimizer);
+    if (b->running) {
+        out_format(o, "memory at a context of %s %s", grouped(b->options.context, tokens), b->options.context == 1 ? "token" : "tokens");
+        if (b->options.batch > 1) out_format(o, ", %s sequences", grouped(b->options.batch, sequences));
+        if (b->training) out_format(o, ", training with %s", b->b.optimizer);
+    } else if (b->training) out_format(o, "training with %s", b->b.optimizer);
+    else out_format(o, "memory while files of %s are loaded", b->options.file_dtype);
     out_text(o, b->options.activations ? "; activations are estimates\n" : ", bytes without activations\n");
 }
 
 void budget_text(out *o, const budget *b) {
     size_t width = b->running ? strlen("one token more") : strlen("parameters");
-    if (!b->training && !b->running) return;
+    if (!asked(b)) return;
     put_title(o, b);
     for (size_t i = 0; i < b->b.count; i++) put_line(o, width, b->b.lines[i].name, b->b.lines[i].bytes, b->b.lines[i].formula);
     put_line(o, width, "total", b->b.total, "");
@@ -78,16 +80,18 @@ static uint64_t bytes_of(const budget *b, const char *name) {
     return 0;
 }
 
+static uint64_t plus(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
+
 static void put_training(out *o, const budget *b) {
     uint64_t parameters = bytes_of(b, "parameters"), gradients = bytes_of(b, "gradients"), states = bytes_of(b, "optimizer");
-    uint64_t buffers = bytes_of(b, "buffers"), running = b->b.cache;
+    uint64_t buffers = bytes_of(b, "buffers"), total = plus(plus(parameters, gradients), plus(states, buffers));
     out_format(o, ",\"training\":{\"optimizer\":\"%s\",\"parameters\":%" PRIu64 ",\"gradients\":%" PRIu64, b->optimizer, parameters, gradients);
-    out_format(o, ",\"states\":%" PRIu64 ",\"buffers\":%" PRIu64 ",\"total\":%" PRIu64 "}", states, buffers, b->b.total - running);
+    out_format(o, ",\"states\":%" PRIu64 ",\"buffers\":%" PRIu64 ",\"total\":%" PRIu64 "}", states, buffers, total);
 }
 
 void budget_json(out *o, const budget *b) {
     if (b->training) put_training(o, b);
-    if (!b->running) return;
+    if (!b->running && !b->loading) return;
     uint64_t batch = b->options.batch ? b->options.batch : 1;
     out_format(o, ",\"memory\":{\"context\":%" PRIu64 ",\"batch_size\":%" PRIu64 ",\"lines\":[", b->options.context, batch);
     for (size_t i = 0; i < b->b.count; i++) {

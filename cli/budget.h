@@ -4,12 +4,13 @@
 #include "cli.h"
 
 typedef struct budget {
-    bool training, running;    /* asked for; neither: nothing to print */
+    bool training, running, loading; /* asked for; none: nothing to print */
     tare_budget_options options;
     const char *optimizer;     /* as it was asked for */
     tare_budget b;
 } budget;
-#define BUDGET_OPTIONS (BIT(OPT_TRAINING) | BIT(OPT_CONTEXT) | BIT(OPT_BATCH_SIZE) | BIT(OPT_KV_DTYPE) | BIT(OPT_SOURCE) | BIT(OPT_ACTIVATIONS))
+#define BUDGET_OPTIONS (BIT(OPT_TRAINING) | BIT(OPT_CONTEXT) | BIT(OPT_BATCH_SIZE) | BIT(OPT_KV_DTYPE) | BIT(OPT_SOURCE) | BIT(OPT_ACTIVATIONS) | \
+                        BIT(OPT_FILE_DTYPE))
 bool budget_read(budget *b, const args *a); /* false: wrong usage, which was said */
 bool budget_count(budget *b, const tare_model *m, tare_error *err);
 void budget_text(out *o, const budget *b);

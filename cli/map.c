@@ -199,7 +199,7 @@ static int place_model(const args *a, const tare_model *m) {
 
 static bool goes_with_accelerate(const args *a) {
     static const option_id ours[] = {OPT_DEVICE, OPT_MARGIN, OPT_TRAINING, OPT_CONTEXT, OPT_BATCH_SIZE, OPT_KV_DTYPE, OPT_SOURCE, OPT_ACTIVATIONS,
-                                     OPT_SPLIT_EXPERTS, OPT_COPY_TIES, OPT_EXPLAIN, OPT_MAX, OPT_VERIFY_MAP, OPT_EXPORT};
+                                     OPT_FILE_DTYPE, OPT_SPLIT_EXPERTS, OPT_COPY_TIES, OPT_EXPLAIN, OPT_MAX, OPT_VERIFY_MAP, OPT_EXPORT};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (a->value[ours[i]]) return fail_usage("%s does not go with --accelerate, which knows amounts alone", options[ours[i]].name), false;
     return true;

@@ -128,6 +128,10 @@ static void put_bar(const tare_plan_device *d) {
     if (full > BAR) full = BAR;
     for (size_t i = 0; i < BAR; i++) out_text(&std_out, i < full ? "#" : "-");
 }
+/* When a device holds what is not there at rest. */
+static const char *besides(const placing *p) {
+    return !p->memory.options.activations ? "loads" : p->memory.loading ? "loads or runs" : "runs";
+}
 static void put_devices(const placing *p) {
     const tare_plan_device *d;
     size_t n = tare_plan_devices(p->g, &d), width = 0;
@@ -141,7 +145,7 @@ static void put_devices(const placing *p) {
         out_format(&std_out, "  %11s   ", decimal_bytes(d[i].load, load));
         put_names(&std_out, p, i);
         if (!d[i].load) out_text(&std_out, "empty");
-        if (d[i].running && d[i].load) out_format(&std_out, "   (and %s while it runs)", decimal_bytes(d[i].running, load));
+        if (d[i].running && d[i].load) out_format(&std_out, "   (and %s while it %s)", decimal_bytes(d[i].running, load), besides(p));
         out_text(&std_out, "\n");
     }
 }
@@ -209,7 +213,7 @@ static void put_other(const placing *p) {
     tare_device given[64];
     tare_error err = {0};
     size_t n = tare_plan_devices(p->g, &ours), count = 0;
-    if (p->memory.running || p->memory.training || !p->v.fits || !p->v.gpus || n > 64) return;
+    if (p->memory.running || p->memory.training || p->memory.loading || !p->v.fits || !p->v.gpus || n > 64) return;
     for (size_t i = 0; i < n; i++)
         if (ours[i].kind != TARE_DEVICE_DISK)
             given[count++] = (tare_device){.name = ours[i].is_number ? NULL : ours[i].name, .index = ours[i].is_number ? atoll(ours[i].name) : 0,

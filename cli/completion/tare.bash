@@ -4,7 +4,7 @@ _tare_values() {
     case $1 in
     --auto) echo model causal-lm masked-lm seq2seq-lm sequence-classification token-classification question-answering image-classification ;;
     --dtype) echo float32 float16 bfloat16 float64 ;;
-    --kv-dtype) echo float32 float16 bfloat16 float8_e4m3fn ;;
+    --kv-dtype|--file-dtype) echo float32 float16 bfloat16 float8_e4m3fn ;;
     --attn) echo eager sdpa flash_attention_2 flash_attention_3 flash_attention_4 flex_attention ;;
     --host) echo gpu=none gpu=sm_75 gpu=sm_80 gpu=sm_90,flash_attn=2.8 ;;
     --layout) echo runtime file ;;
@@ -24,13 +24,13 @@ _tare_options() {
     case $1 in
     show) echo "$model --help" ;;
     tree) echo "$model --params --buffers --fold --layout --json --help" ;;
-    count) echo "$model --training --context --batch-size --kv-dtype --source --activations --json --help" ;;
+    count) echo "$model --training --context --batch-size --kv-dtype --source --activations --file-dtype --json --help" ;;
     facts | attn) echo "$model --json --help" ;;
     config) echo "--class --auto --set --dtype --why --batch --threads --json --help" ;;
     models) echo "--ids --json --help" ;;
     devices) echo "--margin --json --help" ;;
     init) echo "$model --seed --output --rng --digest --max-shard-size --force --batch --threads --json --help" ;;
-    map) echo "$model --device --max-memory --margin --context --batch-size --kv-dtype --source --activations --training --explain --max --verify-map --export --split-experts --copy-ties --accelerate --mode --no-split --keep-parts --offload-buffers --fallback-allocation --batch --threads --json --help" ;;
+    map) echo "$model --device --max-memory --margin --context --batch-size --kv-dtype --source --activations --file-dtype --training --explain --max --verify-map --export --split-experts --copy-ties --accelerate --mode --no-split --keep-parts --offload-buffers --fallback-allocation --batch --threads --json --help" ;;
     scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
     esac
 }
