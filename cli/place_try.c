@@ -71,13 +71,14 @@ static void put_try(const char *line, const tare_plan_verdict *v) {
     if (v->largest) out_format(&std_out, "  fits, %s on the fullest GPU\n", decimal_bytes(v->largest, load));
     else out_text(&std_out, "  fits\n");
 }
-static void try_context(const placing *p) {
+/* Less of what was asked for: a shorter context, fewer sequences. */
+static void try_less(const placing *p, bool batch) {
     char line[64];
     tare_plan_verdict v;
     tare_budget_options o = p->memory.options;
-    if (!o.context || o.context == 1 || !fits_at(p, false, 1)) return;
-    o.context = largest(p, false);
-    snprintf(line, sizeof line, "--context %" PRIu64, o.context);
+    uint64_t *n = batch ? &o.batch : &o.context;
+    if (*n <= 1 || !(*n = largest(p, batch))) return;
+    snprintf(line, sizeof line, "%s %" PRIu64, options[batch ? OPT_BATCH_SIZE : OPT_CONTEXT].name, *n);
     if (try_with(p, p->m, p->device, p->max_memory, &o, &v)) put_try(line, &v);
 }
 static void try_kv_dtype(const placing *p) {
@@ -155,7 +156,8 @@ static void try_cpu(const placing *p) {
     }
 }
 void place_try(const placing *p) {
-    try_context(p);
+    try_less(p, false);
+    try_less(p, true);
     try_kv_dtype(p);
     try_dtype(p);
     try_more(p);
