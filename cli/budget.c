@@ -24,7 +24,7 @@ static bool number(const args *a, option_id id, const char *of, uint64_t *to) {
 bool budget_read(budget *b, const args *a) {
     static const option_id running[] = {OPT_BATCH_SIZE, OPT_KV_DTYPE, OPT_SOURCE, OPT_ACTIVATIONS};
     tare_budget_options *o = &b->options;
-    *b = (budget){.training = a->value[OPT_TRAINING], .running = a->value[OPT_CONTEXT], .optimizer = a->value[OPT_TRAINING]};
+    *b = (budget){.training = a->value[OPT_TRAINING], .running = a->value[OPT_CONTEXT] || a->value[OPT_MAX], .optimizer = a->value[OPT_TRAINING]};
     o->optimizer = a->value[OPT_TRAINING], o->kv_dtype = a->value[OPT_KV_DTYPE], o->activations = a->value[OPT_ACTIVATIONS];
     for (size_t i = 0; i < sizeof running / sizeof *running; i++)
         if (a->value[running[i]] && !b->running) return fail_usage("%s needs --context, a number of tokens", options[running[i]].name), false;

@@ -269,7 +269,9 @@ static bool answer(const void *to, const line *in, out *o) {
 }
 
 int map_batch(const args *a) {
-    static const option_id others[] = {OPT_MAX_MEMORY, OPT_MODE, OPT_NO_SPLIT, OPT_KEEP_PARTS, OPT_OFFLOAD_BUFFERS, OPT_FALLBACK, OPT_DTYPE};
+    static const option_id others[] = {OPT_MAX_MEMORY, OPT_MODE, OPT_NO_SPLIT, OPT_KEEP_PARTS, OPT_OFFLOAD_BUFFERS, OPT_FALLBACK, OPT_DTYPE,
+                                       OPT_DEVICE, OPT_MARGIN, OPT_TRAINING, OPT_CONTEXT, OPT_BATCH_SIZE, OPT_KV_DTYPE, OPT_SOURCE, OPT_ACTIVATIONS,
+                                       OPT_SPLIT_EXPERTS, OPT_COPY_TIES, OPT_EXPLAIN, OPT_MAX, OPT_VERIFY_MAP, OPT_EXPORT};
     wishes w = {.open = options_of(a), .accelerate = a->value[OPT_ACCELERATE]};
     if (a->n_words) return fail_usage("map --batch reads standard input, not \"%s\"", a->words[0]);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)

@@ -346,6 +346,23 @@ static void test_copy_ties(void **state) {
     assert_int_equal(v.total, w.total + v.copied);
     tare_plan_free(g);
     tare_plan_free(whole);
+    tare_model_free(m);
+    m = opened(TINY_BERT, "BertForMaskedLM", NULL); /* logits are large enough that the head had better be alone */
+    const tare_budget_options o = {.context = 512, .activations = true};
+    g = planned(m, "0=115KB,1=115KB,2=240KB", (tare_plan_options){.budget = &o});
+    assert_false(verdict(g).fits);
+    tare_plan_free(g);
+    g = planned(m, "0=115KB,1=115KB,2=240KB", (tare_plan_options){.budget = &o, .copy_ties = true});
+    v = verdict(g);
+    assert_true(v.fits);
+    assert_int_equal(v.copied, 64 * 16 * 4 + 64 * 4); /* the embedding, and the bias of the head */
+    sum = 0;
+    for (size_t i = 0, n = tare_plan_devices(g, &d); i < n; i++) {
+        sum += d[i].load;
+        assert_int_equal(d[i].load, d[i].weights + d[i].cache + d[i].training + d[i].logits);
+    }
+    assert_int_equal(sum, v.total);
+    tare_plan_free(g);
     g = planned(m, "0=1GB", (tare_plan_options){.copy_ties = true});
     assert_int_equal(verdict(g).copied, 0); /* nothing is gained by it */
     check_sums(g);
