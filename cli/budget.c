@@ -24,7 +24,8 @@ static bool number(const args *a, option_id id, const char *of, uint64_t *to) {
 bool budget_read(budget *b, const args *a) {
     static const option_id running[] = {OPT_BATCH_SIZE, OPT_KV_DTYPE, OPT_SOURCE, OPT_ACTIVATIONS};
     tare_budget_options *o = &b->options;
-    *b = (budget){.training = a->value[OPT_TRAINING], .running = a->value[OPT_CONTEXT], .loading = a->value[OPT_FILE_DTYPE]};
+    *b = (budget){.training = a->value[OPT_TRAINING], .loading = a->value[OPT_FILE_DTYPE]};
+    b->running = a->value[OPT_CONTEXT] || a->value[OPT_MAX];
     o->optimizer = b->optimizer = a->value[OPT_TRAINING], o->activations = a->value[OPT_ACTIVATIONS];
     o->kv_dtype = a->value[OPT_KV_DTYPE], o->file_dtype = a->value[OPT_FILE_DTYPE];
     for (size_t i = 0; i < sizeof running / sizeof *running; i++)

@@ -172,9 +172,7 @@ static int show_plan(placing *p) {
     const args *a = p->a;
     tare_error err = {0};
     if (!place_make(p, &err)) return fail(&err);
-    int status = TARE_OK;
-    if (a->value[OPT_EXPORT]) status = p->v.fits ? place_export(p, a->value[OPT_EXPORT]) : TARE_OK;
-    if (a->value[OPT_EXPORT] && p->v.fits) return status;
+    if (a->value[OPT_EXPORT]) return place_export(p, a->value[OPT_EXPORT]);
     if (a->value[OPT_JSON]) place_json(p);
     else place_text(p);
     return p->v.fits ? TARE_OK : TARE_NO;

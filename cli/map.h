@@ -10,4 +10,8 @@ void map_put_json(out *o, const tare_plan *g, const char *space);
 void map_put_bytes(out *o, double bytes);
 /* JSON lines; an exit status. */
 int map_batch(const args *a);
+/* One line of --batch, a line_answer; `to` are these. */
+typedef struct map_wishes { tare_open_options open; bool accelerate; } map_wishes;
+struct line;
+bool map_line(const void *to, const struct line *in, out *o);
 #endif

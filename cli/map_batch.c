@@ -231,9 +231,7 @@ static void put_loads(out *o, const tare_plan *g) {
     out_format(o, ",\"spill\":%" PRIu64, spill);
 }
 
-typedef struct wishes { tare_open_options open; bool accelerate; } wishes;
-
-static tare_plan *plan_for(const request *r, const wishes *w, const task *t, tare_error *err) {
+static tare_plan *plan_for(const request *r, const map_wishes *w, const task *t, tare_error *err) {
     tare_open_options open = w->open;
     if (r->class_name[0]) open.class_name = r->class_name;
     if (r->dtype[0]) open.dtype = r->dtype;
@@ -243,8 +241,8 @@ static tare_plan *plan_for(const request *r, const wishes *w, const task *t, tar
     return g;
 }
 
-static bool answer(const void *to, const line *in, out *o) {
-    const wishes *w = to;
+bool map_line(const void *to, const line *in, out *o) {
+    const map_wishes *w = to;
     request r;
     tare_error err = {0};
     task t = {.o = {.accelerate = w->accelerate}};
@@ -269,10 +267,12 @@ static bool answer(const void *to, const line *in, out *o) {
 }
 
 int map_batch(const args *a) {
-    static const option_id others[] = {OPT_MAX_MEMORY, OPT_MODE, OPT_NO_SPLIT, OPT_KEEP_PARTS, OPT_OFFLOAD_BUFFERS, OPT_FALLBACK, OPT_DTYPE};
-    wishes w = {.open = options_of(a), .accelerate = a->value[OPT_ACCELERATE]};
+    static const option_id others[] = {OPT_MAX_MEMORY, OPT_MODE, OPT_NO_SPLIT, OPT_KEEP_PARTS, OPT_OFFLOAD_BUFFERS, OPT_FALLBACK, OPT_DTYPE,
+                                       OPT_DEVICE, OPT_MARGIN, OPT_TRAINING, OPT_CONTEXT, OPT_BATCH_SIZE, OPT_KV_DTYPE, OPT_SOURCE, OPT_ACTIVATIONS,
+                                       OPT_FILE_DTYPE, OPT_SPLIT_EXPERTS, OPT_COPY_TIES, OPT_EXPLAIN, OPT_MAX, OPT_VERIFY_MAP, OPT_EXPORT};
+    map_wishes w = {.open = options_of(a), .accelerate = a->value[OPT_ACCELERATE]};
     if (a->n_words) return fail_usage("map --batch reads standard input, not \"%s\"", a->words[0]);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (a->value[others[i]]) return fail_usage("%s does not go with map --batch: each line says its own", options[others[i]].name);
-    return lines_run(NULL, a->value[OPT_THREADS], answer, &w);
+    return lines_run(NULL, a->value[OPT_THREADS], map_line, &w);
 }

@@ -18,13 +18,59 @@ static bool read_classes(placing *p, const char *list) {
     return true;
 }
 
+/* A class that is not there may be a wish for all models, or misspelt. */
+typedef struct seeking { const char *name; bool found; } seeking;
+static bool seek(void *to, const tare_item *item) {
+    seeking *s = to;
+    s->found = item->kind == TARE_MODULE && strcmp(item->class_name, s->name) == 0;
+    return !s->found;
+}
+static void tell_unknown(const placing *p) {
+    for (const char **c = p->no_split; c && *c; c++) {
+        seeking s = {*c, false};
+        out text = {.fd = -1};
+        tare_model_walk(p->m, seek, &s, NULL);
+        if (s.found) continue;
+        out_text(&text, "no module of this model is of the class ");
+        out_safe(&text, *c);
+        out_put(&text, "", 1);
+        if (!text.failed) note(text.data);
+        out_free(&text);
+    }
+}
+
+/* Questions that exclude each other, and what only one of them looks at. */
+static bool go_together(const args *a) {
+    static const struct { option_id one, other; } pairs[] = {
+        {OPT_VERIFY_MAP, OPT_MAX}, {OPT_VERIFY_MAP, OPT_EXPORT}, {OPT_VERIFY_MAP, OPT_EXPLAIN}, {OPT_VERIFY_MAP, OPT_CONTEXT},
+        {OPT_VERIFY_MAP, OPT_TRAINING}, {OPT_VERIFY_MAP, OPT_FILE_DTYPE}, {OPT_VERIFY_MAP, OPT_SPLIT_EXPERTS}, {OPT_VERIFY_MAP, OPT_COPY_TIES},
+        {OPT_MAX, OPT_EXPORT}, {OPT_MAX, OPT_EXPLAIN}, {OPT_EXPORT, OPT_EXPLAIN}};
+    const char *max = a->value[OPT_MAX], *export = a->value[OPT_EXPORT], *file = a->value[OPT_VERIFY_MAP];
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (a->value[pairs[i].one] && a->value[pairs[i].other])
+            return fail_usage("%s does not go with %s", options[pairs[i].other].name, options[pairs[i].one].name), false;
+    if (export && strcmp(export, "llama.cpp") && strcmp(export, "transformers"))
+        return fail_usage("--export is transformers or llama.cpp, not \"%s\"", export), false;
+    if (file && strcmp(file, "-") == 0 && strcmp(a->words[0], "-") == 0)
+        return fail_usage("standard input is the model already: name a file for --verify-map"), false;
+    if (!max) return true;
+    if (strcmp(max, "context") && strcmp(max, "batch")) return fail_usage("--max is context or batch, not \"%s\"", max), false;
+    if (*max == 'c' && a->value[OPT_CONTEXT]) return fail_usage("--max context seeks what --context says: give one of them"), false;
+    if (*max == 'b' && a->value[OPT_BATCH_SIZE]) return fail_usage("--max batch seeks what --batch-size says: give one of them"), false;
+    if (*max == 'b' && !a->value[OPT_CONTEXT]) return fail_usage("--max batch needs --context, the tokens of each sequence"), false;
+    return true;
+}
+
 bool place_read(placing *p, const args *a, const tare_model *m) {
     static const option_id theirs[] = {OPT_MODE, OPT_KEEP_PARTS, OPT_OFFLOAD_BUFFERS, OPT_FALLBACK};
     *p = (placing){.a = a, .m = m, .device = a->value[OPT_DEVICE], .max_memory = a->value[OPT_MAX_MEMORY]};
     for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
         if (a->value[theirs[i]]) return fail_usage("%s goes with --accelerate", options[theirs[i]].name), false;
-    if (!budget_read(&p->memory, a)) return false;
-    return !a->value[OPT_NO_SPLIT] || read_classes(p, a->value[OPT_NO_SPLIT]);
+    if (!go_together(a) || !budget_read(&p->memory, a)) return false;
+    if (!a->value[OPT_NO_SPLIT]) return true;
+    if (!read_classes(p, a->value[OPT_NO_SPLIT])) return false;
+    tell_unknown(p);
+    return true;
 }
 
 static void drop_plan(placing *p) {

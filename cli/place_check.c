@@ -25,12 +25,14 @@ static const char *fault_name(tare_fault_kind kind) {
     static const char *const names[] = {"no device", "cut", "apart", "unknown"};
     return names[kind];
 }
-/* The amount of a device that was given; UINT64_MAX: none was. */
+/* The amount of a device that was given; UINT64_MAX: there is no limit, or none is known. */
 static uint64_t room_of(const placing *p, const char *name) {
     const tare_device_row *rows;
-    for (size_t i = 0, n = p->places ? tare_devices_rows(p->places, &rows) : 0; i < n; i++)
-        if (strcmp(rows[i].name, name) == 0 && !rows[i].unlimited) return rows[i].bytes;
-    return UINT64_MAX;
+    size_t n = p->places ? tare_devices_rows(p->places, &rows) : 0;
+    if (strncmp(name, "cuda:", 5) == 0) name += 5;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i].name, name) == 0) return rows[i].unlimited ? UINT64_MAX : rows[i].bytes;
+    return n && *name >= '0' && *name <= '9' ? 0 : UINT64_MAX; /* a GPU that is not among those that are there */
 }
 typedef struct finding { size_t homeless, over; } finding;
 static finding find(const placing *p, const tare_map_check *c) {
@@ -51,12 +53,16 @@ static void check_text(const placing *p, const tare_map_check *c, const finding 
     else out_text(&std_out, "complete: every tensor has a device\n");
     for (size_t i = 0; i < k; i++) {
         uint64_t most = room_of(p, d[i].name);
-        out_format(&std_out, "  %-6s %11s   %" PRIu64 " bytes", d[i].name, decimal_bytes(d[i].bytes, text), d[i].bytes);
+        out_text(&std_out, "  ");
+        out_safe(&std_out, d[i].name);
+        out_spaces(&std_out, strlen(d[i].name) < 6 ? 6 - strlen(d[i].name) : 0);
+        out_format(&std_out, " %11s   %" PRIu64 " bytes", decimal_bytes(d[i].bytes, text), d[i].bytes);
         if (most != UINT64_MAX) out_format(&std_out, "   %s %s", d[i].bytes > most ? "more than the" : "of", decimal_bytes(most, room));
         out_text(&std_out, "\n");
     }
     for (size_t i = 0; i < n; i++) {
-        out_format(&std_out, "  %-9s  %s", fault_name(f[i].kind), f[i].path);
+        out_format(&std_out, "  %-9s  ", fault_name(f[i].kind));
+        out_safe(&std_out, *f[i].path || f[i].kind == TARE_FAULT_UNKNOWN ? f[i].path : "(the whole model)");
         if (f[i].kind == TARE_FAULT_CUT) out_format(&std_out, " (%s)", f[i].other);
         if (f[i].kind == TARE_FAULT_APART) out_format(&std_out, " from %s, which it is tied to", f[i].other);
         if (f[i].bytes) out_format(&std_out, "   %s", decimal_bytes(f[i].bytes, text));
@@ -115,7 +121,7 @@ static bool see_layer(void *to, const tare_plan_part *part) {
     layers *l = to;
     const char *dot = strrchr(part->path, '.');
     bool numbered = dot && dot[1] && strspn(dot + 1, "0123456789") == strlen(dot + 1);
-    bool on_gpu = part->device != SIZE_MAX && l->d[part->device].is_number;
+    bool on_gpu = part->device != SIZE_MAX && l->d[part->device].kind <= TARE_DEVICE_MPS;
     if (!numbered) {
         if (!strstr(part->path, "embed") && part->bytes) l->head_on_gpu = on_gpu;
         return true;
@@ -134,7 +140,7 @@ static int export_llama_cpp(const placing *p) {
     uint64_t gpu_layers = 0, all = 0;
     if (!l.on) return fail_with(TARE_IO, "out_of_memory", "out of memory");
     tare_plan_parts(p->g, see_layer, &l);
-    for (size_t i = 0; i < n; i++) all += l.on[i], gpu_layers += d[i].is_number ? l.on[i] : 0;
+    for (size_t i = 0; i < n; i++) all += l.on[i], gpu_layers += d[i].kind <= TARE_DEVICE_MPS ? l.on[i] : 0;
     bool one_list = l.list_n && !l.other;
     if (!one_list) {
         free(l.on);
@@ -144,14 +150,16 @@ static int export_llama_cpp(const placing *p) {
     out_format(&std_out, "--n-gpu-layers %" PRIu64, gpu_layers + (l.head_on_gpu && gpu_layers == all));
     const char *before = " --tensor-split ";
     for (size_t i = 0; p->v.gpus > 1 && i < n; i++)
-        if (d[i].is_number) out_format(&std_out, "%s%" PRIu64, before, l.on[i]), before = ",";
+        if (d[i].kind <= TARE_DEVICE_MPS) out_format(&std_out, "%s%" PRIu64, before, l.on[i]), before = ",";
     out_text(&std_out, "\n");
     free(l.on);
     return TARE_OK;
 }
 int place_export(const placing *p, const char *format) {
+    char missing[32];
+    if (!p->v.fits) return fail_with(TARE_NO, "does_not_fit", "does not fit: %s short\nwithout --export, map says what would help",
+                                     decimal_bytes(p->v.missing, missing));
     if (strcmp(format, "llama.cpp") == 0) return export_llama_cpp(p);
-    if (strcmp(format, "transformers")) return fail_usage("--export is transformers or llama.cpp, not \"%s\"", format);
     map_put_json(&std_out, p->g, " ");
     out_text(&std_out, "\n");
     return TARE_OK;

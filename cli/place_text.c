@@ -58,7 +58,7 @@ static void put_names(out *o, const placing *p, size_t device) {
 
 /* ---- the verdict ----------------------------------------------------------------------------------------------- */
 
-typedef struct sums { uint64_t weights, cache, training, logits, room; bool no_end; size_t used; } sums;
+typedef struct sums { uint64_t weights, cache, training, logits, room; size_t used; } sums;
 static bool add_part(void *to, const tare_plan_part *part) {
     sums *s = to;
     s->weights += part->bytes, s->cache += part->cache, s->training += part->training, s->logits += part->logits;
@@ -70,8 +70,7 @@ static sums sums_of(const placing *p) {
     tare_plan_parts(p->g, add_part, &s);
     for (size_t i = 0, n = tare_plan_devices(p->g, &d); i < n; i++) {
         s.used += d[i].load > 0;
-        if (d[i].room == UINT64_MAX) s.no_end = true;
-        else s.room += d[i].room;
+        s.room = d[i].room > UINT64_MAX - s.room ? UINT64_MAX : s.room + d[i].room;
     }
     return s;
 }
@@ -108,7 +107,8 @@ static void put_fits(const placing *p, const sums *s) {
     out_text(&std_out, "fits: ");
     put_amounts(s, &p->v);
     out_format(&std_out, " on %zu device%s", s->used, s->used == 1 ? "" : "s");
-    if (d && d->load) out_format(&std_out, ", largest %s of %s", decimal_bytes(d->load, load), decimal_bytes(d->room, room));
+    if (d && d->load) out_format(&std_out, ", largest %s", decimal_bytes(d->load, load));
+    if (d && d->load && d->room != UINT64_MAX) out_format(&std_out, " of %s", decimal_bytes(d->room, room));
     put_elsewhere(p);
     out_text(&std_out, "\n");
 }
@@ -218,11 +218,12 @@ static void put_other(const placing *p) {
         if (ours[i].kind != TARE_DEVICE_DISK)
             given[count++] = (tare_device){.name = ours[i].is_number ? NULL : ours[i].name, .index = ours[i].is_number ? atoll(ours[i].name) : 0,
                                            .has_bytes = true, .bytes = (double)ours[i].room};
-    tare_plan *g = tare_plan_make(p->m, &(tare_plan_options){.accelerate = true, .devices = given, .device_count = count}, &err);
+    tare_plan_options how = {.accelerate = true, .devices = given, .device_count = count, .no_split = p->no_split};
+    tare_plan *g = tare_plan_make(p->m, &how, &err);
     uint64_t off = 0, most = 0;
     const char *where = NULL;
     for (size_t i = 0, k = g ? tare_plan_devices(g, &d) : 0; i < k; i++) {
-        if (!d[i].is_number) off += d[i].load;
+        if (!d[i].is_number && strcmp(d[i].name, "mps")) off += d[i].load;
         else if (d[i].load > most) most = d[i].load, where = d[i].name;
     }
     char text[32];

@@ -47,15 +47,18 @@ static uint64_t largest(const placing *p, bool batch) {
 int place_most(placing *p, const char *of) {
     bool batch = strcmp(of, "batch") == 0;
     char number[32];
-    if (!batch && strcmp(of, "context")) return fail_usage("--max is context or batch, not \"%s\"", of);
-    if (batch && !p->memory.options.context) return fail_usage("--max batch needs --context, the tokens of each sequence");
-    p->memory.running = true;
+    tare_error err = {0};
+    *(batch ? &p->memory.options.batch : &p->memory.options.context) = 1;
+    if (!place_make(p, &err) && strcmp(err.code, "too_large")) return fail(&err); /* what is wrong is no answer */
     uint64_t n = largest(p, batch);
+    bool any = n + 1 >= most_tokens;
     if (p->a->value[OPT_JSON]) {
-        out_format(&std_out, "{\"tare\":1,\"class\":\"%s\",\"largest\":{\"%s\":%" PRIu64 "}}\n", tare_model_class(p->m), of, n);
+        out_format(&std_out, "{\"tare\":1,\"class\":\"%s\",\"largest\":{\"%s\":", tare_model_class(p->m), of);
+        if (any) out_text(&std_out, "null}}\n");
+        else out_format(&std_out, "%" PRIu64 "}}\n", n);
     } else if (!n) {
         out_format(&std_out, "no %s fits\n", of);
-    } else if (n + 1 >= most_tokens) {
+    } else if (any) {
         out_format(&std_out, "any %s fits: nothing that is kept grows with it\n", of);
     } else {
         out_format(&std_out, "largest %s: %s\n", of, grouped(n, number));
@@ -90,18 +93,41 @@ static void try_kv_dtype(const placing *p) {
 }
 static void try_dtype(const placing *p) {
     tare_plan_verdict v;
-    int status = TARE_OK;
-    args a = *p->a;
-    if (tare_model_dtype(p->m) != TARE_F32 || strcmp(a.words[0], "-") == 0) return;
-    a.value[OPT_DTYPE] = "bfloat16";
-    tare_model *m = open_model(&a, &status);
+    tare_open_options o = options_of(p->a);
+    if (tare_model_dtype(p->m) != TARE_F32 || strcmp(p->a->words[0], "-") == 0) return;
+    o.dtype = "bfloat16";
+    tare_model *m = tare_model_open(p->a->words[0], &o, NULL);
     if (m && try_with(p, m, p->device, p->max_memory, NULL, &v)) put_try("--dtype bfloat16", &v);
     tare_model_free(m);
+}
+static void try_flag(const placing *p, option_id flag) {
+    args a = *p->a;
+    placing other = *p;
+    tare_plan_verdict v;
+    if (a.value[flag]) return;
+    a.value[flag] = "";
+    other.a = &a;
+    if (try_with(&other, p->m, p->device, p->max_memory, NULL, &v)) put_try(options[flag].name, &v);
+}
+/* For a shell, which would part it where there is a space. */
+static void memory_line(char *line, size_t size, const char *list) {
+    const char *quote = strpbrk(list, " \t") ? "\"" : "";
+    snprintf(line, size, "--max-memory %s%s%s", quote, list, quote);
+}
+/* As an amount is written: 2GB, 24GiB, else bytes. */
+static void amount_text(uint64_t bytes, char text[32]) {
+    static const struct { uint64_t bytes; const char *name; } units[] = {{1000000000, "GB"}, {1 << 30, "GiB"}, {1000000, "MB"}, {1 << 20, "MiB"}};
+    for (size_t i = 0; bytes && i < sizeof units / sizeof *units; i++)
+        if (bytes % units[i].bytes == 0) {
+            snprintf(text, 32, "%" PRIu64 "%s", bytes / units[i].bytes, units[i].name);
+            return;
+        }
+    snprintf(text, 32, "%" PRIu64, bytes);
 }
 /* One more of the last GPU, or several: by its name where devices were named, else by its amount. */
 static void try_more(const placing *p) {
     const tare_device_row *rows, *last = NULL;
-    char line[600], colon[300];
+    char line[600], colon[500], amount[32];
     size_t n = tare_devices_rows(p->places, &rows), gpus = 0, more;
     tare_plan_verdict v;
     tare_error err = {0};
@@ -115,11 +141,13 @@ static void try_more(const placing *p) {
         if (try_with(p, p->m, colon, p->max_memory, NULL, &v)) put_try(line, &v);
         return;
     }
-    int used = snprintf(colon, sizeof colon, "%s", p->max_memory && *p->max_memory != '{' ? p->max_memory : "");
+    if ((!p->device && !p->max_memory) || (p->max_memory && *p->max_memory == '{')) return;
+    amount_text(last->bytes + (p->a->value[OPT_MARGIN] ? last->margin : 0), amount);
+    int used = snprintf(colon, sizeof colon, "%s", p->max_memory ? p->max_memory : "");
     for (size_t i = 1; i <= more && used >= 0 && (size_t)used < sizeof colon; i++)
-        used += snprintf(colon + used, sizeof colon - (size_t)used, "%s%zu=%" PRIu64, used ? "," : "", (size_t)last->id + i, last->bytes);
-    if (used < 0 || (size_t)used >= sizeof colon || (p->max_memory && *p->max_memory == '{')) return;
-    snprintf(line, sizeof line, "--max-memory %s", colon);
+        used += snprintf(colon + used, sizeof colon - (size_t)used, "%s%zu=%s", used ? "," : "", (size_t)last->id + i, amount);
+    if (used < 0 || (size_t)used >= sizeof colon) return;
+    memory_line(line, sizeof line, colon);
     if (try_with(p, p->m, p->device, colon, NULL, &v)) put_try(line, &v);
 }
 /* The smallest device of which as many as there are would do. */
@@ -138,19 +166,37 @@ static void try_larger(const placing *p) {
     snprintf(line, sizeof line, "--device %s:%zu", best->name, p->v.gpus);
     put_try(line, &of_best);
 }
-/* The processor's memory beside what there is. */
+/* The list without what it says of the processor, and a comma where something follows. */
+static bool all_but_cpu(const char *list, char *to, size_t size) {
+    size_t used = 0;
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ",");
+        if (strncmp(p + strspn(p, " "), "cpu=", 4)) {
+            if (used + n + 2 > size) return false;
+            memcpy(to + used, p, n);
+            to[used + n] = ',';
+            used += n + 1;
+        }
+        p += n + (p[n] == ',');
+    }
+    to[used] = '\0';
+    return true;
+}
+/* The processor's memory, more of it or beside what there is. */
 static void try_cpu(const placing *p) {
     const tare_device_row *rows;
-    char list[400], line[420];
+    char others[400], list[440], line[460];
     tare_plan_verdict v;
+    uint64_t bytes = p->v.missing;
+    if ((!p->device && !p->max_memory) || (p->max_memory && *p->max_memory == '{')) return; /* an amount would replace this host's GPUs */
     for (size_t i = 0, n = tare_devices_rows(p->places, &rows); i < n; i++)
-        if (rows[i].kind == TARE_DEVICE_CPU) return;
-    if (p->max_memory && *p->max_memory == '{') return;
-    uint64_t gigabytes = p->v.missing / 1000000000 + 1;
+        if (rows[i].kind == TARE_DEVICE_CPU) bytes = rows[i].bytes > UINT64_MAX - bytes ? UINT64_MAX : bytes + rows[i].bytes;
+    if (!all_but_cpu(p->max_memory ? p->max_memory : "", others, sizeof others)) return;
+    uint64_t gigabytes = bytes / 1000000000 + 1;
     for (int i = 0; i < 6; i++, gigabytes += gigabytes / 8 + 1) { /* whole layers move, so a little more may be needed */
-        snprintf(list, sizeof list, "%s%scpu=%" PRIu64 "GB", p->max_memory ? p->max_memory : "", p->max_memory ? "," : "", gigabytes);
+        snprintf(list, sizeof list, "%scpu=%" PRIu64 "GB", others, gigabytes);
         if (!try_with(p, p->m, p->device, list, NULL, &v)) continue;
-        snprintf(line, sizeof line, "--max-memory %s", list);
+        memory_line(line, sizeof line, list);
         put_try(line, &v);
         return;
     }
@@ -160,6 +206,8 @@ void place_try(const placing *p) {
     try_less(p, true);
     try_kv_dtype(p);
     try_dtype(p);
+    try_flag(p, OPT_COPY_TIES);
+    try_flag(p, OPT_SPLIT_EXPERTS);
     try_more(p);
     try_larger(p);
     try_cpu(p);

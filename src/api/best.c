@@ -84,7 +84,7 @@ static void make_task(tare_plan *g) {
         else if (d->kind == TARE_DEVICE_DISK) t->has_disk = true, t->disk = d->room;
         else {
             d->running = g->extra.running;
-            d->room = d->room > d->running ? d->room - d->running : 0;
+            if (d->room != UINT64_MAX) d->room = d->room > d->running ? d->room - d->running : 0;
             gpus[t->gpu_count++] = d->room;
         }
     }
@@ -172,7 +172,7 @@ tare_status tare_plan_parts(const tare_plan *g, bool (*visit)(void *, const tare
     for (size_t i = 0; g->blocks && i < g->blocks->n; i++) {
         const plan_block *b = &g->blocks->all[i];
         char path[PLAN_PATH];
-        if (b->empty) continue;
+        if (b->empty && !g->extra.sum[i]) continue;
         plan_block_path(g->blocks, i, path);
         tare_plan_part part = {.path = path, .class_name = b->slot ? NULL : b->module->cls, .device = device_of(g, g->result.device[i]),
                                .bytes = g->blocks->bytes[i], .cache = g->extra.cache[i], .training = g->extra.training[i],

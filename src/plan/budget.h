@@ -26,6 +26,7 @@ typedef struct budget_ask {
 
 /* Bytes that m and all below it keep. `layer` is m's place in the nearest list that it lies in, any number where there is none. */
 uint64_t budget_cache_below(const node *m, int64_t layer, const budget_ask *a);
+uint64_t budget_cache_own(const node *m, int64_t layer, const budget_ask *a); /* without what lies below it */
 /* The same for the layers first ... first + count - 1 of a run of equal ones, together. */
 uint64_t budget_cache_run(const node *m, int64_t first, int64_t count, const budget_ask *a);
 /* Whether two layers of that body may keep different amounts. */

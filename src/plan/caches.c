@@ -52,6 +52,11 @@ uint64_t budget_cache_run(const node *m, int64_t first, int64_t count, const bud
     below(&(caches){a, add, &sum}, m, first, count, 1);
     return sum;
 }
+uint64_t budget_cache_own(const node *m, int64_t layer, const budget_ask *a) {
+    uint64_t sum = 0;
+    if (m->cache) use(&(caches){a, add, &sum}, m, layer, 1);
+    return sum;
+}
 uint64_t budget_cache_below(const node *m, int64_t layer, const budget_ask *a) { return budget_cache_run(m, layer, 1, a); }
 bool budget_cache_varies(const node *m) {
     if (m->cache && cache_varies(m->cache)) return true;
