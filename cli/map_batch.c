@@ -20,6 +20,7 @@ typedef struct task { /* lists as long as the line could make them, texts in a c
     const char *wrong; /* where, and what should be there */
 } task;
 
+static scan scan_of(span at) { return at.text ? (scan){at.text, at.text + at.n} : (scan){NULL, NULL}; }
 static bool refuse(task *t, const char *what) { return t->wrong = what, false; }
 
 /* A text, decoded: no longer than it is in the line. */
@@ -67,7 +68,7 @@ static bool read_pair(task *t, scan *s, tare_device *d) {
 
 static bool read_devices(task *t, span at) {
     static const char shape[] = "$.max_memory is no list of pairs of a device and its size";
-    scan s = {at.text, at.text + at.n};
+    scan s = scan_of(at);
     if (!at.text) return refuse(t, "$.max_memory is missing");
     if (!scan_take(&s, '[')) return refuse(t, shape);
     if (scan_take(&s, ']')) return true;
@@ -79,7 +80,7 @@ static bool read_devices(task *t, span at) {
 
 static bool read_no_split(task *t, span at) {
     static const char shape[] = "$.no_split is no list of class names, nor \"model\" or null";
-    scan s = {at.text, at.text + at.n};
+    scan s = scan_of(at);
     size_t n = 0;
     if (!at.text) return true;
     t->o.no_split = t->no_split;
@@ -128,7 +129,7 @@ static bool read_arg(task *t, scan *s) {
 
 static bool read_args(task *t, span at) {
     static const char shape[] = "$.args holds only clean_result, offload_buffers, fallback_allocation, dtype and special_dtypes";
-    scan s = {at.text, at.text + at.n};
+    scan s = scan_of(at);
     if (!at.text || scan_word(&s, "null")) return true;
     if (!scan_take(&s, '{')) return refuse(t, "$.args is no object");
     if (scan_take(&s, '}')) return true;
@@ -139,7 +140,7 @@ static bool read_args(task *t, span at) {
 }
 
 static bool read_mode(task *t, span at) {
-    scan s = {at.text, at.text + at.n};
+    scan s = scan_of(at);
     if (!at.text) return true;
     const char *name = text(t, &s);
     return (name && map_mode(name, &t->o.mode)) || refuse(t, "$.mode is none of infer, auto, balanced, balanced_low_0 and sequential");

@@ -160,6 +160,10 @@ int place_export(const placing *p, const char *format) {
     if (!p->v.fits) return fail_with(TARE_NO, "does_not_fit", "does not fit: %s short\nwithout --export, map says what would help",
                                      decimal_bytes(p->v.missing, missing));
     if (strcmp(format, "llama.cpp") == 0) return export_llama_cpp(p);
+    const tare_plan_entry *e;
+    for (size_t i = 0, n = tare_plan_entries(p->g, &e); i < n; i++)
+        if (strchr(e[i].module, '['))
+            return fail_with(TARE_NO, "not_available", "a device_map has no names for single experts such as %s", e[i].module);
     map_put_json(&std_out, p->g, " ");
     out_text(&std_out, "\n");
     return TARE_OK;

@@ -157,6 +157,29 @@ def draws(beside, n, runs):
     row("passed over, torch's stream", rate(draw_speed("skip", "float32", "warm", 1, n, runs)))
 
 
+MAPS = [("bigscience/bloom-7b1", "float16", "0=10GB,1=10GB,cpu=30GB"), ("meta-llama/Llama-2-7b-hf", "float16", "0=8GB,1=8GB,cpu=30GB"),
+        ("deepseek-ai/DeepSeek-V3-Base", "bfloat16", ",".join(f"{i}=180GB" for i in range(8)))]
+
+
+def maps(beside, runs):
+    """Device maps of a model that is there: accelerate's own map in both columns, then the best one beside accelerate's."""
+    cases = ["|".join([str(ROOT / "presets" / (model.replace("/", "--") + ".json")), dtype, amounts]) for model, dtype, amounts in MAPS]
+    lines = map(json.loads, reference("maps", "15", *cases).splitlines()) if beside else []
+    theirs = {r["case"]: r for r in lines}
+    for case, (model, dtype, amounts) in zip(cases, MAPS):
+        ours, other = tool("map", runs, model, dtype, amounts), theirs.get(case)
+        beside_them = lambda seconds: (duration(other["cpu"]), times(other["cpu"], seconds)) if other else ("", "")
+        gpus = sum(pair[0].isdigit() for pair in amounts.split(","))
+        row(f"{model.split('/')[1]} on {gpus} GPUs, accelerate's map", duration(ours["accelerate"]), *beside_them(ours["accelerate"]), "at least 500 x" if other else "")
+        row("  the best map", duration(ours["best"]), *beside_them(ours["best"]), "at least 500 x" if other else "")
+        if other and other["entries"] != ours["entries"]:
+            sys.exit(f"{model}: {ours['entries']} entries, accelerate has {other['entries']}")
+    for kind, blocks in (("equal", 1000000), ("drawn", 1000000)):
+        words = [str(TARE.parent / "tests/bench_plan"), str(blocks), "8", kind, "3"]
+        took = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()[3]
+        row(f"{blocks:,} blocks ({kind}) on 8 GPUs, best map", duration(float(took) / 1e3))
+
+
 def disk_seconds(folder, size):
     """A file of that size, written and synchronised by a program that does nothing else."""
     piece, start = bytes(8 << 20), time.perf_counter()
@@ -198,6 +221,7 @@ def main():
     row("  peak memory", f"{started['peak_kib'] / 1024:.1f} MiB")
     row("size of tare, of libtare.so", f"{TARE.stat().st_size / 1e6:.2f} MB", f"{(TARE.parent / 'libtare.so').stat().st_size / 1e6:.2f} MB")
     in_process(beside, 0.2 if o.quick else 1)
+    maps(beside, 200 if o.quick else 2000)
     draws(beside, 1 << (24 if o.quick else 26), 3 if o.quick else 7)
     init(beside, 4 if o.quick else 32)
     scan_rates(list(read_configs(o.configs) if o.configs else own_configs()), 5000 if o.quick else 40000)

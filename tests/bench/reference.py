@@ -3,6 +3,7 @@
 reference.py whole            import, build DeepSeek-V3 on meta, print it: a process to be measured from outside
 reference.py build TYPE:CLASS ...   one JSON line a model: CPU seconds of build and print, in process, and its modules
 reference.py draws N RUNS           one JSON line a case: how many elements torch draws a second, into memory that is warm or new
+reference.py maps RUNS CASE ...     one JSON line a case, PRESET|DTYPE|AMOUNTS: CPU seconds of infer_auto_device_map, the median, and its entries
 reference.py init FOLDER            seconds to make GPT-2 as Model(config) and to save it
 """
 import json
@@ -62,6 +63,29 @@ def draws(n, runs):
             print(json.dumps({"case": [kind, str(dtype).removeprefix("torch."), "new" if new else "warm"], "speed": speed}), flush=True)
 
 
+def map_case(case, runs):
+    from accelerate import infer_auto_device_map
+
+    preset, dtype, amounts = case.split("|")
+    config = json.loads(open(preset).read())
+    config = transformers.AutoConfig.for_model(config.pop("model_type"), **config)
+    with torch.device("meta"):
+        model = getattr(transformers, config.architectures[0])._from_config(config, dtype=getattr(torch, dtype))
+    model.tie_weights()
+    memory = {int(k) if k.isdigit() else k: v for k, v in (pair.split("=") for pair in amounts.split(","))}
+    took = []
+    for _ in range(runs):
+        start = time.process_time()
+        placed = infer_auto_device_map(model, max_memory=memory, no_split_module_classes=model._no_split_modules)
+        took.append(time.process_time() - start)
+    return {"case": case, "cpu": sorted(took)[runs // 2], "entries": len(placed)}
+
+
+def maps(runs, cases):
+    for case in cases:
+        print(json.dumps(map_case(case, runs)), flush=True)
+
+
 def init(folder):
     config = transformers.AutoConfig.for_model("gpt2")
     torch.manual_seed(0)
@@ -81,6 +105,8 @@ elif sys.argv[1] == "versions":
     print(f"transformers {transformers.__version__}, torch {torch.__version__}")
 elif sys.argv[1] == "draws":
     draws(int(sys.argv[2]), int(sys.argv[3]))
+elif sys.argv[1] == "maps":
+    maps(int(sys.argv[2]), sys.argv[3:])
 elif sys.argv[1] == "init":
     init(sys.argv[2])
 else:
