@@ -39,10 +39,10 @@ static void put_tie(out *o, const tare_model *m, const char *path) {
 static void put_names(out *o, const placing *p, size_t device) {
     const tare_plan_entry *e;
     size_t n = tare_plan_entries(p->g, &e), names = 0;
-    run now = {NULL};
+    run now = {.path = NULL};
     for (size_t i = 0; i <= n; i++) {
         if (i < n && e[i].device != device) continue;
-        run next = i < n ? run_of(e[i].module) : (run){NULL};
+        run next = i < n ? run_of(e[i].module) : (run){.path = NULL};
         if (i < n && now.path && joins(&now, &next)) {
             now.last = next.last;
             continue;

@@ -184,7 +184,7 @@ static void test_running(void **state) {
         tare_model *m = opened(all[i].model, all[i].class_name, NULL);
         tare_plan *g = planned(m, "0=1GB,3=2GB,cpu=1GB,disk=1GB", (tare_plan_options){.budget = &(tare_budget_options){.context = 20, .activations = true}});
         uint64_t running = device(g, "0")->running;
-        tare_plan_part head = {NULL};
+        tare_plan_part head = {.path = NULL};
         assert_true(running > 0);
         assert_int_equal(device(g, "0")->room, 1000000000 - running);
         assert_int_equal(device(g, "3")->room, 2000000000 - running);
