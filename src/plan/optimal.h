@@ -21,7 +21,7 @@ typedef struct plan_task {
     bool reserve_largest;          /* at least the largest piece that is not on a GPU */
 } plan_task;
 
-/* What is best, in this order: all blocks placed, or the most bytes placed; fewest bytes off the GPUs; fewest on disk; the
+/* What is best, in this order: all blocks placed, or the fewest bytes missing; fewest bytes off the GPUs; fewest on disk; the
  * smallest largest GPU; the smallest sum of squared GPU loads; fewest GPUs used; fewest bytes copied; the last GPUs least
  * filled. A block of no bytes goes with the one before it. */
 typedef struct plan_result {
