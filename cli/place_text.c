@@ -123,7 +123,7 @@ static void put_short(const placing *p, const sums *s) {
 
 enum { BAR = 20 };
 static void put_bar(const tare_plan_device *d) {
-    size_t full = d->room == UINT64_MAX || !d->room ? 0 : (size_t)((double)d->load / (double)d->room * BAR + 0.5);
+    size_t full = d->room == UINT64_MAX || !d->room ? 0 : (size_t)((double)d->load / (double)d->room * (double)BAR + 0.5);
     if (d->load && !full) full = 1;
     if (full > BAR) full = BAR;
     for (size_t i = 0; i < BAR; i++) out_text(&std_out, i < full ? "#" : "-");

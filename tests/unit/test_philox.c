@@ -160,11 +160,11 @@ static double distance(rule r, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
         double p = cdf(r, (double)x[i]);
         assert_true(p >= 0 && p <= 1);
-        count[(size_t)(p * BINS)]++;
+        count[(size_t)(p * (double)BINS)]++;
     }
     for (size_t i = 0; i < BINS; i++) {
         sum += count[i];
-        most = fmax(most, fabs((double)sum / (double)n - (double)(i + 1) / BINS));
+        most = fmax(most, fabs((double)sum / (double)n - (double)(i + 1) / (double)BINS));
     }
     return most * sqrt((double)n);
 }
@@ -191,7 +191,7 @@ static void test_moments(void **state) {
             double v = r == UNIFORM ? ((double)x[i] + 0x1p-25 - .5) * sqrt(12) : (double)x[i], p = v;
             for (int k = 0; k < 4; k++, p *= v) sum[k] += p;
         }
-        for (int k = 0; k < 4; k++) assert_true(fabs(sum[k] / MANY - want[r][k]) * sqrt(MANY) < 3 * spread[r][k]);
+        for (int k = 0; k < 4; k++) assert_true(fabs(sum[k] / (double)MANY - want[r][k]) * sqrt(MANY) < 3 * spread[r][k]);
     }
     free(x);
 }
