@@ -37,7 +37,7 @@ const option options[OPT_COUNT] = {
     [OPT_OFFLOAD_BUFFERS] = {"--offload-buffers", NULL, "offload_buffers=True: buffers of offloaded modules need no room on a GPU"},
     [OPT_FALLBACK] = {"--fallback-allocation", NULL, "fallback_allocation=True: for an empty device, seek deeper for a module that fits"},
     [OPT_CONTEXT] = {"--context", "N", "what generating holds at N tokens a sequence: weights and caches"},
-    [OPT_BATCH_SIZE] = {"--batch-size", "N", "so many sequences at once (default: 1)"},
+    [OPT_BATCH_SIZE] = {"--batch-size", "N", "so many sequences at once (default: 1); --batch N is the same"},
     [OPT_KV_DTYPE] = {"--kv-dtype", "DTYPE", "keep keys and values in this dtype (default: that of the layer)"},
     [OPT_SOURCE] = {"--source", "N", "tokens that an encoder reads (default: as many as --context, or what the config fixes)"},
     [OPT_ACTIVATIONS] = {"--activations", NULL, "estimate what a forward pass of all tokens at once needs besides"},
@@ -107,11 +107,18 @@ static void keep(args *a, int id, const char *value) {
     a->set[n] = value;
 }
 
+/* With a number it is how many sequences, where there is such an option; without one, JSON lines. */
+static int batch_of(const command *c, const char *number) {
+    bool counts = number && *number && strspn(number, "0123456789") == strlen(number);
+    return counts && c->options & BIT(OPT_BATCH_SIZE) ? OPT_BATCH_SIZE : OPT_BATCH;
+}
+
 /* The option at words[i]; returns how many words it took, 0 when it is wrong. */
 static int take_option(args *a, const command *c, int n, char *const *words, int i) {
     const char *word = words[i], *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
     int id = option_find(word, length);
+    if (id == OPT_BATCH) id = batch_of(c, equals ? equals + 1 : i + 1 < n ? words[i + 1] : NULL);
     if (id < 0 || !((c->options | BIT(OPT_HELP)) & BIT(id))) return unknown_option(c, word, id);
     if (!options[id].value) {
         if (equals) return fail_usage("%s takes no value\nsee: tare help %s", options[id].name, c->name), 0;
