@@ -6,17 +6,15 @@
 
 /* ---- options -------------------------------------------------------------------------------------------------- */
 
-static const uint64_t most_tokens = (uint64_t)1 << 40;
-
 static bool number(const args *a, option_id id, const char *of, uint64_t *to) {
     const char *text = a->value[id];
     uint64_t n = 0;
     if (!text) return true;
     for (const char *p = text; *p; p++) {
-        if (*p < '0' || *p > '9' || n > most_tokens) return fail_usage("%s is a number of %s, not \"%s\"", options[id].name, of, text), false;
+        if (*p < '0' || *p > '9' || n > BUDGET_MOST) return fail_usage("%s is a number of %s, not \"%s\"", options[id].name, of, text), false;
         n = n * 10 + (uint64_t)(*p - '0');
     }
-    if (!n || n > most_tokens) return fail_usage("%s is from 1 to %" PRIu64 " %s, not \"%s\"", options[id].name, most_tokens, of, text), false;
+    if (!n || n > BUDGET_MOST) return fail_usage("%s is from 1 to %" PRIu64 " %s, not \"%s\"", options[id].name, BUDGET_MOST, of, text), false;
     *to = n;
     return true;
 }

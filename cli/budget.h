@@ -11,6 +11,7 @@ typedef struct budget {
 } budget;
 #define BUDGET_OPTIONS (BIT(OPT_TRAINING) | BIT(OPT_CONTEXT) | BIT(OPT_BATCH_SIZE) | BIT(OPT_KV_DTYPE) | BIT(OPT_SOURCE) | BIT(OPT_ACTIVATIONS) | \
                         BIT(OPT_FILE_DTYPE))
+#define BUDGET_MOST (UINT64_C(1) << 40) /* tokens, or sequences */
 bool budget_read(budget *b, const args *a); /* false: wrong usage, which was said */
 bool budget_count(budget *b, const tare_model *m, tare_error *err);
 void budget_text(out *o, const budget *b);

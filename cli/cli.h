@@ -33,6 +33,7 @@ bool squeeze_take(void *s, const char *data, size_t n);
 size_t utf8_length(const char *text, size_t left);    /* of the sequence that text begins with; 0 when it is broken */
 const char *grouped(uint64_t value, char text[32]);   /* 6,738,415,616 */
 const char *bytes_text(uint64_t bytes, char text[32]); /* "12.55 GiB" */
+const char *device_kind_name(tare_device_kind kind);
 bool colour(void);                                     /* a terminal, and NO_COLOR is not set */
 size_t screen_width(void);                             /* of the terminal; 100 when it is none */
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *kind_name(tare_device_kind kind) {
+const char *device_kind_name(tare_device_kind kind) {
     static const char *const names[] = {[TARE_DEVICE_GPU] = "gpu", [TARE_DEVICE_MPS] = "mps", [TARE_DEVICE_CPU] = "cpu", [TARE_DEVICE_DISK] = "disk"};
     return names[kind];
 }
@@ -21,7 +21,7 @@ static void presets_json(const tare_device_preset *p, size_t n) {
         out_format(o, "%s{\"name\": ", i ? ",\n " : "");
         out_json(o, p[i].name);
         put_member("product", p[i].product);
-        put_member("kind", kind_name(p[i].kind));
+        put_member("kind", device_kind_name(p[i].kind));
         out_format(o, ", \"bytes\": %llu, \"sizes\": [", (unsigned long long)p[i].bytes);
         for (const char *at = p[i].sizes; at && *at; at++) out_put(o, *at == ' ' ? ", " : at, *at == ' ' ? 2 : 1);
         out_text(o, "]");
@@ -58,7 +58,7 @@ static void devices_json(const tare_device_row *d, size_t n) {
     for (size_t i = 0; i < n; i++) {
         out_format(o, "%s{\"name\": ", i ? ",\n " : "");
         out_json(o, d[i].name);
-        put_member("kind", kind_name(d[i].kind));
+        put_member("kind", device_kind_name(d[i].kind));
         if (d[i].unlimited) out_text(o, ", \"bytes\": null");
         else out_format(o, ", \"bytes\": %llu", (unsigned long long)d[i].bytes);
         out_format(o, ", \"margin\": %llu", (unsigned long long)d[i].margin);

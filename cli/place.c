@@ -109,13 +109,9 @@ const char *decimal_bytes(uint64_t bytes, char text[32]) {
 
 /* ---- JSON ----------------------------------------------------------------------------------------------------- */
 
-static const char *kind_name(tare_device_kind kind) {
-    static const char *const names[] = {[TARE_DEVICE_GPU] = "gpu", [TARE_DEVICE_MPS] = "mps", [TARE_DEVICE_CPU] = "cpu", [TARE_DEVICE_DISK] = "disk"};
-    return names[kind];
-}
 static void put_number(const char *name, uint64_t n) { out_format(&std_out, ",\"%s\":%llu", name, (unsigned long long)n); }
 static void put_device(const tare_plan_device *d, bool first) {
-    out_format(&std_out, "%s{\"name\":\"%s\",\"kind\":\"%s\",\"room\":", first ? "" : ",", d->name, kind_name(d->kind));
+    out_format(&std_out, "%s{\"name\":\"%s\",\"kind\":\"%s\",\"room\":", first ? "" : ",", d->name, device_kind_name(d->kind));
     if (d->room == UINT64_MAX) out_text(&std_out, "null");
     else out_format(&std_out, "%llu", (unsigned long long)d->room);
     put_number("load", d->load), put_number("weights", d->weights), put_number("cache", d->cache), put_number("training", d->training);

@@ -25,8 +25,6 @@ static bool try_with(const placing *p, const tare_model *m, const char *device, 
 
 /* ---- the most that fits ------------------------------------------------------------------------------------------ */
 
-static const uint64_t most_tokens = (uint64_t)1 << 40;
-
 static bool fits_at(const placing *p, bool batch, uint64_t n) {
     tare_budget_options o = p->memory.options;
     tare_plan_verdict v;
@@ -36,7 +34,7 @@ static bool fits_at(const placing *p, bool batch, uint64_t n) {
 /* More never needs less, so the largest that fits is found by halves; 0: not even 1. */
 static uint64_t largest(const placing *p, bool batch) {
     uint64_t low = 0, high = 1;
-    while (high < most_tokens && fits_at(p, batch, high)) low = high, high *= 2;
+    while (high < BUDGET_MOST && fits_at(p, batch, high)) low = high, high *= 2;
     while (high - low > 1) {
         uint64_t mid = low + (high - low) / 2;
         if (fits_at(p, batch, mid)) low = mid;
@@ -51,7 +49,7 @@ int place_most(placing *p, const char *of) {
     *(batch ? &p->memory.options.batch : &p->memory.options.context) = 1;
     if (!place_make(p, &err) && strcmp(err.code, "too_large")) return fail(&err); /* what is wrong is no answer */
     uint64_t n = largest(p, batch);
-    bool any = n + 1 >= most_tokens;
+    bool any = n + 1 >= BUDGET_MOST;
     if (p->a->value[OPT_JSON]) {
         out_format(&std_out, "{\"tare\":1,\"class\":\"%s\",\"largest\":{\"%s\":", tare_model_class(p->m), of);
         if (any) out_text(&std_out, "null}}\n");

@@ -106,7 +106,7 @@ static size_t device_of(const tare_plan *g, int32_t place) {
 /* ---- what came of it ---- */
 
 static const char *path_of(tare_plan *g, size_t block) {
-    char path[PLAN_PATH];
+    char path[MODULE_PATH];
     if (block >= g->blocks->n) return NULL;
     return arena_text(&g->a, path, plan_block_path(g->blocks, block, path));
 }
@@ -171,7 +171,7 @@ void tare_plan_verdict_of(const tare_plan *g, tare_plan_verdict *out) { *out = g
 tare_status tare_plan_parts(const tare_plan *g, bool (*visit)(void *, const tare_plan_part *), void *to) {
     for (size_t i = 0; g->blocks && i < g->blocks->n; i++) {
         const plan_block *b = &g->blocks->all[i];
-        char path[PLAN_PATH];
+        char path[MODULE_PATH];
         if (b->empty && !g->extra.sum[i]) continue;
         plan_block_path(g->blocks, i, path);
         tare_plan_part part = {.path = path, .class_name = b->slot ? NULL : b->module->cls, .device = device_of(g, g->result.device[i]),

@@ -12,13 +12,7 @@ typedef struct names { arena *a; const char **v; size_t n, cap; } names;
 static void add_name(names *s, const char *name) {
     for (size_t i = 0; i < s->n; i++)
         if (!strcmp(s->v[i], name)) return;
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 16;
-        const char **bigger = arena_array(s->a, cap, sizeof *bigger);
-        if (s->n) memcpy(bigger, s->v, s->n * sizeof *bigger);
-        s->v = bigger;
-        s->cap = cap;
-    }
+    s->v = arena_grow(s->a, s->v, s->n, &s->cap, 1, sizeof *s->v);
     s->v[s->n++] = name;
 }
 typedef const char *const *(*name_list)(const model_class *row);

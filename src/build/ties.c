@@ -1,6 +1,7 @@
 /* Ties, settled when all modules exist: tie_weights() of every model, in the order in which their post_init ran. */
 #include "builder.h"
 #include "ties.h"
+#include "../core/path.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,7 @@ static void tie_below(builder *b, mod *above) {
 
 /* ---- owners: the first path in walk order of every tensor that several slots hold ---- */
 
-typedef struct owner_walk { builder *b; char path[1024]; size_t n; } owner_walk;
+typedef struct owner_walk { builder *b; char path[MODULE_PATH]; size_t n; } owner_walk;
 static void own_all(owner_walk *w, tensor *first) {
     for (tensor *t = first; t; t = t->next) {
         tensor *held = (tensor *)tensor_held(t);
@@ -120,16 +121,10 @@ static void own(owner_walk *w, mod *m) {
     for (edge *e = m->children; e; e = e->next) {
         if (!w->b->shares && !e->to->holds_tied) continue;
         size_t before = w->n;
-        char number[NUM_TEXT];
-        const char *name = e->name ? e->name : number;
-        size_t k = e->name ? strlen(name) : num_int(number, e->first);
-        if (w->n + k + 2 > sizeof w->path) {
+        if (!path_add(w->path, &w->n, e->name, e->first)) {
             fail(e->to, "module names nest too long");
             return;
         }
-        if (w->n) w->path[w->n++] = '.';
-        memcpy(w->path + w->n, name, k);
-        w->n += k;
         own(w, e->to);
         w->n = before;
     }

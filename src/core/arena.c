@@ -81,6 +81,16 @@ void *arena_array(arena *a, size_t n, size_t size) {
     return arena_alloc(a, n * size);
 }
 
+void *arena_grow(arena *a, void *list, size_t n, size_t *cap, size_t more, size_t size) {
+    enum { LEAST = 16 };
+    if (more <= *cap - n) return list;
+    size_t room = n + more > 2 * *cap ? n + more : 2 * *cap;
+    if (room < LEAST) room = LEAST;
+    void *grown = arena_array(a, room, size);
+    if (n) memcpy(grown, list, n * size);
+    *cap = room;
+    return grown;
+}
 char *arena_text(arena *a, const char *text, size_t n) {
     char *p = arena_alloc(a, n + 1);
     if (n) memcpy(p, text, n);

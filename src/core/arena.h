@@ -21,6 +21,8 @@ typedef struct arena {
 /* Zeroed memory, aligned for any type; does not return when memory is exhausted. */
 void *arena_alloc(arena *a, size_t bytes);
 void *arena_array(arena *a, size_t n, size_t size); /* the same for n elements, checked for overflow */
+/* A list of n elements, moved when there is no room for `more`; it doubles, and the old one stays in the arena. */
+void *arena_grow(arena *a, void *list, size_t n, size_t *cap, size_t more, size_t size);
 /* Copies `text`, ends it with a zero byte. */
 char *arena_text(arena *a, const char *text, size_t n);
 char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));

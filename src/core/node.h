@@ -90,5 +90,14 @@ typedef struct tare_mod {
     uint64_t slots;                 /* tensors here and below, plus one; 0: not counted yet */
 } node;
 
+/* The modules with several names that a walk has met: each is counted under its first one. */
+typedef struct met_nodes { const node *all[MOST_SHARED]; int n; } met_nodes;
+static inline bool met_before(met_nodes *s, const node *m) {
+    if (!m->shared) return false;
+    for (int i = 0; i < s->n; i++)
+        if (s->all[i] == m) return true;
+    if (s->n < MOST_SHARED) s->all[s->n++] = m; /* the builder makes no more */
+    return false;
+}
 static inline const tensor_node *tensor_held(const tensor_node *t) { return t->same ? t->same : t; }
 #endif

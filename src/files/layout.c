@@ -62,12 +62,7 @@ static layout_entry *new_entry(maker *k, const char *key) {
         error_set(k->err, TARE_BAD, "bad_layout", key, "the layout rules give the name %s to two tensors", key);
         return NULL;
     }
-    if (k->n == k->cap) {
-        k->cap = k->cap ? k->cap * 2 : 256;
-        layout_entry *bigger = arena_array(k->a, k->cap, sizeof *bigger);
-        if (k->n) memcpy(bigger, k->entries, k->n * sizeof *bigger);
-        k->entries = bigger;
-    }
+    k->entries = arena_grow(k->a, k->entries, k->n, &k->cap, 1, sizeof *k->entries);
     layout_entry *e = &k->entries[k->n++];
     *e = (layout_entry){.key = key};
     return e;

@@ -32,12 +32,7 @@ static void add_claim(walk *w, const char *name, const char *path) {
 static void add_rules(walk *w, const layout_rule *rules, const char *scope) {
     for (; rules->what != LAYOUT_END; rules++) {
         held_rules *out = w->out;
-        if (out->n == w->cap) {
-            w->cap = w->cap ? w->cap * 2 : 16;
-            held_rule *bigger = arena_array(w->a, w->cap, sizeof *bigger);
-            if (out->n) memcpy(bigger, out->v, out->n * sizeof *bigger);
-            out->v = bigger;
-        }
+        out->v = arena_grow(w->a, out->v, out->n, &w->cap, 1, sizeof *out->v);
         out->v[out->n++] = (held_rule){rules, scope};
     }
 }

@@ -25,12 +25,7 @@ static bool ignored(const node *m, const char *path) {
 static bool take_slot(void *to, const tree_item *item) {
     saved_slots *s = to;
     if (!item->slot) return true;
-    if (s->n == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 256;
-        saved_slot *bigger = arena_array(s->a, s->cap, sizeof *bigger);
-        if (s->n) memcpy(bigger, s->v, s->n * sizeof *bigger);
-        s->v = bigger;
-    }
+    s->v = arena_grow(s->a, s->v, s->n, &s->cap, 1, sizeof *s->v);
     saved_slot *one = &s->v[s->n];
     *one = (saved_slot){.path = arena_text(s->a, item->path, item->path_n), .tensor = tensor_held(item->slot), .owner = s->n};
     one->saved = (item->slot->kind == TARE_PARAM || item->slot->persistent) && !ignored(s->root, item->path);
@@ -63,12 +58,7 @@ static void link_slots(saved_slots *s) {
 typedef struct tied_names { patterns *p; void **compiled; size_t n, cap; } tied_names;
 static void add_pattern(tied_names *t, const char *path, const char *key) {
     arena *a = t->p->a;
-    if (t->n == t->cap) {
-        t->cap = t->cap ? t->cap * 2 : 16;
-        void **bigger = arena_array(a, t->cap, sizeof *bigger);
-        if (t->n) memcpy(bigger, t->compiled, t->n * sizeof *bigger);
-        t->compiled = bigger;
-    }
+    t->compiled = arena_grow(a, t->compiled, t->n, &t->cap, 1, sizeof *t->compiled);
     t->compiled[t->n++] = pattern_compile(t->p, *path ? arena_printf(a, "%s.%s", path, key) : key);
 }
 /* _tied_weights_keys of every model, whether its config ties or not. */

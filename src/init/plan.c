@@ -21,15 +21,6 @@ typedef struct maker {
     size_t settled_n, settled_cap;
 } maker;
 
-/* A list that doubles: the old half stays in the arena. */
-static void *grown(arena *a, void *old, size_t used, size_t *cap, size_t size) {
-    if (used < *cap) return old;
-    *cap = *cap ? 2 * *cap : 64;
-    void *grown_list = arena_array(a, *cap, size);
-    if (used) memcpy(grown_list, old, used * size);
-    return grown_list;
-}
-
 /* ---- numbering ---- */
 
 static shared_place *shared_of(maker *k, const node *m) {
@@ -42,7 +33,7 @@ static void number_tensors(maker *k, const tensor_node *first, size_t *at, size_
     for (const tensor_node *t = first; t; t = t->next, value++, ++*at) {
         k->p->slots[*at] = (init_slot){.t = t, .value = value, .first = NO_OP, .last = NO_OP};
         if (t->same || !t->several || value != *at) continue;
-        k->held = grown(k->a, k->held, k->held_n, &k->held_cap, sizeof *k->held);
+        k->held = arena_grow(k->a, k->held, k->held_n, &k->held_cap, 1, sizeof *k->held);
         k->held[k->held_n++] = (held_place){t, *at};
     }
 }
@@ -89,7 +80,7 @@ static size_t target(const maker *k, const tensor_node *t, size_t slot) {
 }
 static void push(maker *k, const init_fill *f, const tensor_node *t, size_t slot) {
     init_plan *p = k->p;
-    p->ops = grown(k->a, p->ops, p->op_count, &k->op_cap, sizeof *p->ops);
+    p->ops = arena_grow(k->a, p->ops, p->op_count, &k->op_cap, 1, sizeof *p->ops);
     p->ops[p->op_count++] = (init_op){.fill = f, .t = t, .slot = slot == NO_OP ? NO_OP : target(k, t, slot), .magnitude = NO_OP};
 }
 /* The direction of weight norm is the weight that the layer drew shortly before, and its norms are taken of that. */
@@ -171,7 +162,7 @@ static void initialise(maker *k, const node *model, const node *m, size_t base) 
 }
 static void settle(maker *k, const node *model) {
     if (!model->holds_tied) return;
-    k->settled = grown(k->a, k->settled, k->settled_n, &k->settled_cap, sizeof *k->settled);
+    k->settled = arena_grow(k->a, k->settled, k->settled_n, &k->settled_cap, 1, sizeof *k->settled);
     k->settled[k->settled_n++] = model;
 }
 

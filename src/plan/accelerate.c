@@ -63,12 +63,7 @@ static acc_unit *take_up(placing *w) {
 /* ---- placing ---- */
 
 static void put(placing *w, acc_unit *u) {
-    if (w->placed_n == w->placed_cap) {
-        acc_placed *old = w->placed;
-        w->placed_cap = w->placed_cap ? w->placed_cap * 2 : 64;
-        w->placed = arena_array(w->a, w->placed_cap, sizeof *w->placed);
-        if (w->placed_n) memcpy(w->placed, old, w->placed_n * sizeof *old);
-    }
+    w->placed = arena_grow(w->a, w->placed, w->placed_n, &w->placed_cap, 1, sizeof *w->placed);
     w->placed[w->placed_n++] = (acc_placed){u, (int32_t)w->device};
     w->p->devices[w->device].load += u->size.n;
 }

@@ -37,29 +37,21 @@ typedef struct gather {
     size_t alias_at;   /* and what follows this many bytes follows it there too */
     const char *wrong; /* what is too large; NULL: nothing */
     size_t n;
-    char path[PLAN_PATH];
+    char path[MODULE_PATH];
 } gather;
 
-static void *bigger(arena *a, void *old, size_t n, size_t *cap, size_t want, size_t size) {
-    if (want <= *cap) return old;
-    size_t room = *cap * 2 > want ? *cap * 2 : want < 64 ? 64 : want;
-    void *all = arena_array(a, room, size);
-    if (n) memcpy(all, old, n * size);
-    *cap = room;
-    return all;
-}
 static bool reserve_blocks(gather *g, size_t more) {
     plan_blocks *o = g->out;
     if (more > PLAN_MOST_BLOCKS - o->n) g->wrong = "blocks";
     if (g->wrong) return false;
     size_t cap = o->cap;
-    o->all = bigger(g->a, o->all, o->n, &cap, o->n + more, sizeof *o->all);
-    o->bytes = bigger(g->a, o->bytes, o->n, &o->cap, o->n + more, sizeof *o->bytes);
+    o->all = arena_grow(g->a, o->all, o->n, &cap, more, sizeof *o->all);
+    o->bytes = arena_grow(g->a, o->bytes, o->n, &o->cap, more, sizeof *o->bytes);
     return true;
 }
 static void reserve_places(gather *g, size_t more) {
     plan_blocks *o = g->out;
-    o->places = bigger(g->a, o->places, o->place_count, &o->place_cap, o->place_count + more, sizeof *o->places);
+    o->places = arena_grow(g->a, o->places, o->place_count, &o->place_cap, more, sizeof *o->places);
 }
 static size_t push_block(gather *g, plan_block b, uint64_t bytes) {
     if (!reserve_blocks(g, 1)) return 0;
@@ -76,7 +68,7 @@ static uint32_t push_place(gather *g, plan_word w) {
 }
 static void push_tie(gather *g, plan_tie t) {
     plan_blocks *o = g->out;
-    o->ties = bigger(g->a, o->ties, o->tie_count, &o->tie_cap, o->tie_count + 1, sizeof *o->ties);
+    o->ties = arena_grow(g->a, o->ties, o->tie_count, &o->tie_cap, 1, sizeof *o->ties);
     o->ties[o->tie_count++] = t;
 }
 static uint64_t add(gather *g, uint64_t a, uint64_t b) {
@@ -92,17 +84,8 @@ static uint64_t times(gather *g, uint64_t a, uint64_t b) {
 
 /* ---- paths ---- */
 
-static bool append(gather *g, const char *name, int64_t number) {
-    char text[NUM_TEXT];
-    size_t k = name ? strlen(name) : num_int(text, number);
-    if (g->n + k + 2 > sizeof g->path) return false; /* the builder refuses deeper names */
-    if (g->n) g->path[g->n++] = '.';
-    memcpy(g->path + g->n, name ? name : text, k);
-    g->n += k;
-    g->path[g->n] = 0;
-    return true;
-}
-static void cut(gather *g, size_t n) { g->path[g->n = n] = 0; }
+static bool append(gather *g, const char *name, int64_t number) { return path_add(g->path, &g->n, name, number); }
+static void cut(gather *g, size_t n) { path_cut(g->path, &g->n, n); }
 static const char *path_here(gather *g) { return arena_text(g->a, g->path, g->n); }
 
 /* ---- measuring ---- */
@@ -332,28 +315,21 @@ int64_t plan_block_layer(const plan_blocks *b, size_t i) {
         if (!b->places[place].name && b->places[place].number >= 0) return b->places[place].number;
     return 0;
 }
-static size_t path_of(const plan_blocks *b, plan_word last, uint32_t place, char out[PLAN_PATH]) {
-    plan_word words[PLAN_PATH / 2];
+static size_t path_of(const plan_blocks *b, plan_word last, uint32_t place, char out[MODULE_PATH]) {
+    plan_word words[MODULE_PATH / 2];
     size_t depth = 0, n = 0;
+    out[0] = 0;
     if (last.name || last.number >= 0) words[depth++] = last;
-    for (; place && depth < PLAN_PATH / 2; place = b->places[place].above) words[depth++] = b->places[place];
-    while (depth--) {
-        char text[NUM_TEXT];
-        const char *name = words[depth].name;
-        size_t k = name ? strlen(name) : num_int(text, words[depth].number);
-        if (n + k + 2 > PLAN_PATH) break;
-        if (n) out[n++] = '.';
-        memcpy(out + n, name ? name : text, k);
-        n += k;
-    }
-    out[n] = 0;
+    for (; place && depth < MODULE_PATH / 2; place = b->places[place].above) words[depth++] = b->places[place];
+    while (depth--)
+        if (!path_add(out, &n, words[depth].name, words[depth].number)) break;
     return n;
 }
-size_t plan_place_path(const plan_blocks *b, uint32_t place, char out[PLAN_PATH]) { return path_of(b, (plan_word){.number = -1}, place, out); }
-size_t plan_block_path(const plan_blocks *b, size_t i, char out[PLAN_PATH]) {
+size_t plan_place_path(const plan_blocks *b, uint32_t place, char out[MODULE_PATH]) { return path_of(b, (plan_word){.number = -1}, place, out); }
+size_t plan_block_path(const plan_blocks *b, size_t i, char out[MODULE_PATH]) {
     const plan_block *k = &b->all[i];
     size_t n = path_of(b, k->word, k->word.above, out);
-    if (k->expert == NO_EXPERT || n + NUM_TEXT + 3 > PLAN_PATH) return n;
+    if (k->expert == NO_EXPERT || n + NUM_TEXT + 3 > MODULE_PATH) return n;
     out[n++] = '[';
     n += num_int(out + n, k->expert);
     out[n++] = ']';

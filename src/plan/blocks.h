@@ -4,8 +4,9 @@
 #define TARE_PLAN_BLOCKS_H
 #include "../core/error.h"
 #include "../core/node.h"
+#include "../core/path.h"
 
-enum { PLAN_PATH = 2048, PLAN_MOST_BLOCKS = 1 << 22 };
+enum { PLAN_MOST_BLOCKS = 1 << 22 };
 typedef struct plan_word { /* of a path: a name, or a number where name is NULL */
     const char *name;
     int64_t number;
@@ -51,8 +52,8 @@ const char *const *plan_no_split(arena *a, const node *root);
 bool plan_blocks_of(plan_blocks *out, const node *root, const plan_blocks_options *o, arena *a, tare_error *err);
 
 /* The path of a block or of a place, with its zero; the length. An expert's ends in "[3]". */
-size_t plan_block_path(const plan_blocks *b, size_t i, char out[PLAN_PATH]);
-size_t plan_place_path(const plan_blocks *b, uint32_t place, char out[PLAN_PATH]);
+size_t plan_block_path(const plan_blocks *b, size_t i, char out[MODULE_PATH]);
+size_t plan_place_path(const plan_blocks *b, uint32_t place, char out[MODULE_PATH]);
 /* The place in the nearest list around block i; 0 where there is none. */
 int64_t plan_block_layer(const plan_blocks *b, size_t i);
 uint64_t plan_tensor_bytes(const tensor_node *t); /* UINT64_MAX when beyond 64 bits */

@@ -88,17 +88,10 @@ static void grow(measure *w) {
 }
 static acc_body *body_for(measure *w, const node *m, bool again, range r);
 
-/* A shared module is itself at its first path in walk order, and nothing but a name at the others. */
-static bool is_again(measure *w, const node *m) {
-    if (!m->shared) return false;
-    for (int i = 0; i < w->shared_n; i++)
-        if (w->shared[i] == m) return true;
-    if (w->shared_n < MOST_SHARED) w->shared[w->shared_n++] = m;
-    return false;
-}
-/* A body that is this module's alone is not looked up: the special dtypes below make it so. */
+/* A shared module is itself at its first path in walk order, and nothing but a name at the others. A body that is this module's
+ * alone is not looked up: the special dtypes below make it so. */
 static acc_body *body_of(measure *w, const node *m, bool again, range r) {
-    if (!again && is_again(w, m)) again = true;
+    if (!again && met_before(&w->met, m)) again = true;
     if (again) r.n = 0;
     if (r.n) return body_for(w, m, false, r);
     if (w->used * 2 >= w->cap) grow(w);

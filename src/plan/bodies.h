@@ -43,8 +43,7 @@ typedef struct measure { /* how sizes are taken */
     /* inside */
     acc_body **table;
     size_t used, cap;
-    const node *shared[MOST_SHARED];
-    int shared_n;
+    met_nodes met;
 } measure;
 acc_body *measure_root(measure *w, const node *root);
 /* What module_sizes holds for a tensor of the body: 0 under a second name. */

@@ -86,12 +86,7 @@ static row *row_of(const reading *r, who w) {
 }
 static row *add(reading *r, who w) {
     static const char *const names[] = {[TARE_DEVICE_MPS] = "mps", [TARE_DEVICE_CPU] = "cpu", [TARE_DEVICE_DISK] = "disk"};
-    if (r->n == r->cap) {
-        row *more = arena_array(r->a, r->cap * 2 + 8, sizeof *more);
-        if (r->n) memcpy(more, r->rows, r->n * sizeof *more);
-        r->rows = more;
-        r->cap = r->cap * 2 + 8;
-    }
+    r->rows = arena_grow(r->a, r->rows, r->n, &r->cap, 1, sizeof *r->rows);
     row *at = &r->rows[r->n++];
     *at = (row){.d = {.name = w.kind == TARE_DEVICE_GPU ? arena_printf(r->a, "%d", w.id) : names[w.kind], .kind = w.kind, .id = w.id}};
     return at;

@@ -3,17 +3,9 @@
 
 typedef struct training {
     const optimizer *o;
-    const node *shared[MOST_SHARED]; /* modules with several names that were counted: the builder makes no more */
-    int shared_n;
+    met_nodes met;
 } training;
 
-static bool counted(training *t, const node *m) {
-    if (!m->shared) return false;
-    for (int i = 0; i < t->shared_n; i++)
-        if (t->shared[i] == m) return true;
-    if (t->shared_n < MOST_SHARED) t->shared[t->shared_n++] = m;
-    return false;
-}
 /* As budget.c counts them: a gradient like the parameter, the optimizer's copies, and a step count, which the first part has. */
 static uint64_t of_tensor(const training *t, const tensor_node *slot, uint64_t parts, bool first) {
     const tensor_node *held = tensor_held(slot);
@@ -23,7 +15,7 @@ static uint64_t of_tensor(const training *t, const tensor_node *slot, uint64_t p
 }
 static uint64_t of_module(training *t, const node *m) {
     uint64_t sum = 0;
-    if (counted(t, m)) return 0;
+    if (met_before(&t->met, m)) return 0;
     for (const tensor_node *p = m->params; p; p = p->next) sum = num_plus(sum, of_tensor(t, p, 1, true));
     for (const edge *e = m->children; e; e = e->next) sum = num_plus(sum, num_times(of_module(t, e->to), e->name ? 1 : (uint64_t)e->count));
     return sum;

@@ -1,9 +1,8 @@
 #include "groups.h"
-#include "../core/num.h"
+#include "../core/path.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_PATH = 2048 };
 typedef struct search {
     const measure *w;
     tied_name *names;
@@ -11,26 +10,11 @@ typedef struct search {
     bool inside;              /* a shared module: everything below has other names */
     const char *alias;        /* under a second name: the first, which stands for alias_n bytes of path */
     size_t alias_n;
-    char path[LONGEST_PATH];
+    char path[MODULE_PATH];
 } search;
 
-static bool enter(search *s, const char *name, size_t n) {
-    if (s->path_n + n + 2 > sizeof s->path) return false; /* the builder refuses deeper names */
-    if (s->path_n) s->path[s->path_n++] = '.';
-    memcpy(s->path + s->path_n, name, n);
-    s->path_n += n;
-    s->path[s->path_n] = 0;
-    return true;
-}
-static void leave(search *s, size_t n) { s->path[s->path_n = n] = 0; }
-
 static tied_name *next_name_of(search *s) {
-    if (s->n == s->cap) {
-        tied_name *old = s->names;
-        s->cap = s->cap ? s->cap * 2 : 16;
-        s->names = arena_array(s->w->a, s->cap, sizeof *s->names);
-        if (s->n) memcpy(s->names, old, s->n * sizeof *old);
-    }
+    s->names = arena_grow(s->w->a, s->names, s->n, &s->cap, 1, sizeof *s->names);
     return &s->names[s->n++];
 }
 static void take_params(search *s, const acc_body *b) {
@@ -39,20 +23,19 @@ static void take_params(search *s, const acc_body *b) {
         const tensor_node *held = tensor_held(t);
         if (!held->owner && !s->inside && !s->alias) continue;
         size_t n = s->path_n;
-        if (!enter(s, t->name, strlen(t->name))) continue;
+        if (!path_add(s->path, &s->path_n, t->name, 0)) continue;
         tied_name *one = next_name_of(s);
         *one = (tied_name){.path = arena_text(a, s->path, s->path_n), .size = s->alias ? (amount){0, false} : measure_tensor(s->w, b, t), .at = s->n};
         one->owner = held->owner && held->first != t ? held->owner : s->alias ? arena_printf(a, "%s%s", s->alias, s->path + s->alias_n) : one->path;
-        leave(s, n);
+        path_cut(s->path, &s->path_n, n);
     }
 }
 static void visit(search *s, const acc_body *b);
 static void visit_kid(search *s, const acc_kid *k) {
     for (int64_t i = 0; i < k->n; i++) {
-        char number[NUM_TEXT];
-        size_t n = s->path_n, name_n = k->e->name ? strlen(k->e->name) : num_int(number, k->first + i);
-        if (enter(s, k->e->name ? k->e->name : number, name_n)) visit(s, k->body);
-        leave(s, n);
+        size_t n = s->path_n;
+        if (path_add(s->path, &s->path_n, k->e->name, k->first + i)) visit(s, k->body);
+        path_cut(s->path, &s->path_n, n);
     }
 }
 /* named_parameters(remove_duplicate=False) goes by names: a module that its own parent holds twice counts twice. */

@@ -27,7 +27,7 @@ static bool merged(const plan_blocks *b, const int32_t *on, size_t i, uint32_t *
     }
 }
 static const char *expert_path(const plan_blocks *b, size_t i, int64_t experts, arena *a) {
-    char path[PLAN_PATH], number[NUM_TEXT];
+    char path[MODULE_PATH], number[NUM_TEXT];
     plan_block_path(b, i, path);
     if (experts == 1) return arena_text(a, path, strlen(path));
     num_int(number, b->all[i].expert + experts);
@@ -35,7 +35,7 @@ static const char *expert_path(const plan_blocks *b, size_t i, int64_t experts, 
 }
 static plan_entry entry_of(const plan_blocks *b, const int32_t *device, size_t i, arena *a) {
     plan_entry e = {.device = device[i], .expert = b->all[i].expert};
-    char path[PLAN_PATH];
+    char path[MODULE_PATH];
     if (e.expert == NO_EXPERT) e.path = arena_text(a, path, plan_block_path(b, i, path));
     else {
         for (e.experts = 1; i + (size_t)e.experts < b->n; e.experts++) {
@@ -60,7 +60,7 @@ size_t plan_map_of(plan_entry **out, const plan_blocks *b, const int32_t *device
             continue;
         }
         if (!told[place]) {
-            char path[PLAN_PATH];
+            char path[MODULE_PATH];
             size_t k = plan_place_path(b, place, path);
             all[n++] = (plan_entry){arena_text(a, path, k), on[place] == NONE_YET ? device[i] : on[place], NO_EXPERT, 0};
         }

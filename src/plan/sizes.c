@@ -1,61 +1,11 @@
 #include "sizes.h"
-#include <stdlib.h>
+#include "../core/pynum.h"
 #include <string.h>
 
-enum { LONGEST = 400 }; /* characters of a number */
-
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f); }
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 static bool same_letters(const char *a, const char *b, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (lower(a[i]) != lower(b[i])) return false;
-    return true;
-}
-
-/* ---- a number as Python's float() reads it ---- */
-
-typedef struct reader { const char *p, *end; char *out; } reader;
-static void copy(reader *r) { *r->out++ = *r->p++; }
-/* Digits with single underscores between them, which are dropped. */
-static bool digits(reader *r) {
-    const char *from = r->p;
-    while (r->p < r->end) {
-        bool joins = *r->p == '_' && r->p > from && r->p[-1] != '_' && r->p + 1 < r->end && is_digit(r->p[1]);
-        if (joins) r->p++;
-        else if (is_digit(*r->p)) copy(r);
-        else break;
-    }
-    return r->p > from;
-}
-static bool decimal(reader *r) {
-    bool whole = digits(r), part = false;
-    if (r->p < r->end && *r->p == '.') copy(r), part = digits(r);
-    if (!whole && !part) return false;
-    if (r->p < r->end && lower(*r->p) == 'e') {
-        copy(r);
-        if (r->p < r->end && (*r->p == '+' || *r->p == '-')) copy(r);
-        if (!digits(r)) return false;
-    }
-    return r->p == r->end;
-}
-static bool word(const reader *r, const char *w) {
-    size_t n = strlen(w);
-    return (size_t)(r->end - r->p) == n && same_letters(r->p, w, n);
-}
-static bool number(const char *text, size_t n, double *d) {
-    char plain[LONGEST];
-    while (n && is_blank(*text)) text++, n--;
-    while (n && is_blank(text[n - 1])) n--;
-    if (!n || n >= sizeof plain) return false;
-    reader r = {text, text + n, plain};
-    bool minus = *text == '-';
-    if (minus || *text == '+') r.p++;
-    if (word(&r, "inf") || word(&r, "infinity")) *d = HUGE_VAL;
-    else if (word(&r, "nan")) return false; /* no int comes of it */
-    else if (!decimal(&r)) return false;
-    else *r.out = 0, *d = strtod(plain, NULL);
-    if (minus) *d = -*d;
     return true;
 }
 
@@ -71,7 +21,7 @@ const char *memory_read(const char *text, amount *out) {
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         size_t k = strlen(units[i].name);
         if (n < k || !same_letters(text + n - k, units[i].name, k)) continue;
-        if (!number(text, n - k, &d)) return shape;
+        if (!py_float(text, n - k, &d) || isnan(d)) return shape; /* no int comes of nan */
         d = trunc(d * units[i].bytes);
         if (isinf(d)) return "is infinite";
         if (k == 2 && text[n - 1] == 'b') d = floor(d / 8);

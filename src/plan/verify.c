@@ -16,11 +16,10 @@ typedef struct checker {
     const char *const *no_split;
     const node *body;   /* a repeated one: what it */
     load body_load;     /* holds */
-    const node *seen[MOST_SHARED];
-    int seen_count;
+    met_nodes met;
     bool too_large;
     size_t n;
-    char path[PLAN_PATH];
+    char path[MODULE_PATH];
 } checker;
 
 /* ---- the map ---- */
@@ -86,14 +85,6 @@ static bool counted(const tensor_node *t) {
     const tensor_node *held = tensor_held(t);
     return !held->owner || held->first == t;
 }
-/* Below a module that was met under another name, nothing is counted again. */
-static bool met_before(checker *c, const node *m) {
-    if (!m->shared) return false;
-    for (int i = 0; i < c->seen_count; i++)
-        if (c->seen[i] == m) return true;
-    if (c->seen_count < MOST_SHARED) c->seen[c->seen_count++] = m; /* the builder makes no more */
-    return false;
-}
 static void add_tensor(checker *c, load *sum, const tensor_node *t, uint64_t times, bool again) {
     sum->tensors += times;
     if (again || !counted(t)) return;
@@ -101,8 +92,9 @@ static void add_tensor(checker *c, load *sum, const tensor_node *t, uint64_t tim
     if (bytes == UINT64_MAX) c->too_large = true;
     else raise(c, &sum->bytes, bytes, times);
 }
+/* Below a module that was met under another name, nothing is counted again. */
 static void add_module(checker *c, load *sum, const node *m, uint64_t times, bool again) {
-    again = again || met_before(c, m);
+    again = again || met_before(&c->met, m);
     for (const tensor_node *t = m->params; t; t = t->next) add_tensor(c, sum, t, times, again);
     for (const tensor_node *t = m->buffers; t; t = t->next) add_tensor(c, sum, t, times, again);
     for (const edge *e = m->children; e; e = e->next) add_module(c, sum, e->to, times * (e->name ? 1 : (uint64_t)e->count), again);
@@ -116,31 +108,13 @@ static load whole(checker *c, const node *m, bool again) {
 
 /* ---- the walk ---- */
 
-static void *room(checker *c, void *old, size_t n, size_t *cap, size_t size) {
-    if (n < *cap) return old;
-    size_t more = *cap ? *cap * 2 : 16;
-    void *all = arena_array(c->a, more, size);
-    if (n) memcpy(all, old, n * size);
-    *cap = more;
-    return all;
-}
-static void append(checker *c, const char *name, int64_t number) {
-    char text[NUM_TEXT];
-    size_t k = name ? strlen(name) : num_int(text, number);
-    if (c->n + k + 3 > sizeof c->path) return; /* the builder refuses deeper names */
-    if (c->n) c->path[c->n++] = '.';
-    memcpy(c->path + c->n, name ? name : text, k);
-    c->path[c->n += k] = 0;
-}
-static void cut(checker *c, size_t n) { c->path[c->n = n] = 0; }
-
 static int32_t fold(int32_t a, int32_t b) { return a == NONE_YET ? b : b == NONE_YET || a == b ? a : SEVERAL; }
 static int32_t take(checker *c, int32_t device, load sum) {
     plan_verdict *o = c->out;
     if (!sum.tensors) return NONE_YET;
     raise(c, &o->total, sum.bytes, 1);
     if (device != HOMELESS) return raise(c, &o->bytes[device], sum.bytes, 1), device;
-    o->homeless = room(c, o->homeless, o->homeless_count, &c->homeless_cap, sizeof *o->homeless);
+    o->homeless = arena_grow(c->a, o->homeless, o->homeless_count, &c->homeless_cap, 1, sizeof *o->homeless);
     o->homeless[o->homeless_count++] = (plan_homeless){arena_text(c->a, c->path, c->n), sum.tensors, sum.bytes};
     o->homeless_tensors += sum.tensors;
     o->homeless_bytes += sum.bytes;
@@ -157,10 +131,10 @@ static int32_t visit_tensors(checker *c, const tensor_node *first, int32_t devic
     for (const tensor_node *t = first; t; t = t->next) {
         size_t before = c->n;
         load sum = {0};
-        append(c, t->name, 0);
+        path_add(c->path, &c->n, t->name, 0);
         add_tensor(c, &sum, t, 1, again);
         on = fold(on, take(c, device_here(c, device), sum));
-        cut(c, before);
+        path_cut(c->path, &c->n, before);
     }
     return on;
 }
@@ -170,10 +144,10 @@ static int32_t visit_children(checker *c, const edge *e, int32_t device, bool in
     c->body = NULL;
     for (int64_t i = 0, n = e->name ? 1 : e->count; i < n && !c->too_large; i++) {
         size_t before = c->n;
-        append(c, e->name, e->first + i);
+        path_add(c->path, &c->n, e->name, e->first + i);
         if (n > 1 && !c->body && !keys_below(c)) c->body_load = whole(c, e->to, again), c->body = e->to;
         on = fold(on, visit(c, e->to, device, inside, again));
-        cut(c, before);
+        path_cut(c->path, &c->n, before);
     }
     c->body = NULL;
     return on;
@@ -182,13 +156,13 @@ static int32_t visit(checker *c, const node *m, int32_t device, bool inside, boo
     device = device_here(c, device);
     if (!keys_below(c)) return take(c, device, whole(c, m, again));
     bool stays = !inside && c->n && word_in(m->cls, c->no_split);
-    again = met_before(c, m) || again;
+    again = met_before(&c->met, m) || again;
     int32_t on = visit_tensors(c, m->params, device, again);
     on = fold(on, visit_tensors(c, m->buffers, device, again));
     for (const edge *e = m->children; e && !c->too_large; e = e->next) on = fold(on, visit_children(c, e, device, inside || stays, again));
     if (!stays || on != SEVERAL) return on;
     plan_verdict *o = c->out;
-    o->cuts = room(c, o->cuts, o->cut_count, &c->cut_cap, sizeof *o->cuts);
+    o->cuts = arena_grow(c->a, o->cuts, o->cut_count, &c->cut_cap, 1, sizeof *o->cuts);
     o->cuts[o->cut_count++] = (plan_cut){arena_text(c->a, c->path, c->n), m->cls};
     return on;
 }
@@ -196,12 +170,12 @@ static int32_t visit(checker *c, const node *m, int32_t device, bool inside, boo
 /* ---- ties and keys ---- */
 
 static int32_t device_of(checker *c, const char *path) {
-    for (cut(c, 0), append(c, path, 0);;) {
+    for (path_cut(c->path, &c->n, 0), path_add(c->path, &c->n, path, 0);;) {
         const key *k = find(c, c->path);
         if (k) return k->device;
         if (!c->n) return HOMELESS;
         const char *dot = strrchr(c->path, '.');
-        cut(c, dot ? (size_t)(dot - c->path) : 0);
+        path_cut(c->path, &c->n, dot ? (size_t)(dot - c->path) : 0);
     }
 }
 static void tell_ties(checker *c, const plan_blocks *b) {

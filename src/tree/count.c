@@ -29,20 +29,13 @@ static void count_buffers(const node *m, uint64_t times, uint64_t once, tare_cou
         else out->transient_bytes += bytes;
     }
 }
-typedef struct seen { const node *shared[MOST_SHARED]; int n; } seen;
-static bool seen_before(seen *s, const node *m) {
-    for (int i = 0; i < s->n; i++)
-        if (s->shared[i] == m) return true;
-    if (s->n < MOST_SHARED) s->shared[s->n++] = m; /* the builder makes no more */
-    return false;
-}
 typedef struct bodies {
     void (*visit)(void *to, const node *m, uint64_t times, uint64_t once);
     void *to;
-    seen s;
+    met_nodes met;
 } bodies;
 static void visit_body(bodies *b, const node *m, uint64_t times, uint64_t once) {
-    if (m->shared && once) once = seen_before(&b->s, m) ? 0 : 1;
+    if (once && m->shared) once = !met_before(&b->met, m);
     b->visit(b->to, m, times, once);
     for (const edge *e = m->children; e; e = e->next) {
         uint64_t n = e->name ? 1 : (uint64_t)e->count;

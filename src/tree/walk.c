@@ -1,26 +1,17 @@
 /* Walking the tree as named_modules(remove_duplicate=False) does, and the canonical text. */
 #include "tree.h"
-#include "../core/num.h"
+#include "../core/path.h"
 #include <string.h>
 
-enum { LONGEST_PATH = 2048 };
 typedef struct walker {
     bool (*visit)(void *to, const tree_item *item);
     void *to;
     size_t n;               /* of path */
     const char *alias;      /* inside a shared module seen before: its first path; */
     size_t alias_at;        /* what follows this many bytes of path follows it there too */
-    char path[LONGEST_PATH], owner[LONGEST_PATH];
+    char path[MODULE_PATH], owner[MODULE_PATH];
 } walker;
 
-static bool append(walker *w, const char *name, size_t n) {
-    if (w->n + n + 2 > sizeof w->path) return false; /* the builder refuses deeper names */
-    if (w->n) w->path[w->n++] = '.';
-    memcpy(w->path + w->n, name, n);
-    w->n += n;
-    w->path[w->n] = 0;
-    return true;
-}
 static const char *alias_of(walker *w) {
     size_t k = strlen(w->alias);
     memcpy(w->owner, w->alias, k);
@@ -30,13 +21,13 @@ static const char *alias_of(walker *w) {
 static bool walk_tensors(walker *w, const node *m, const tensor_node *first) {
     for (const tensor_node *t = first; t; t = t->next) {
         size_t before = w->n;
-        if (!append(w, t->name, strlen(t->name))) return true;
+        if (!path_add(w->path, &w->n, t->name, 0)) return true;
         const tensor_node *held = tensor_held(t);
         const char *owner = held->owner && held->first != t ? held->owner : NULL;
         if (w->alias && !owner) owner = alias_of(w);
         tree_item item = {m, t, w->path, owner, w->n};
         bool go_on = w->visit(w->to, &item);
-        w->path[w->n = before] = 0;
+        path_cut(w->path, &w->n, before);
         if (!go_on) return false;
     }
     return true;
@@ -50,10 +41,8 @@ static bool walk(walker *w, const node *m) {
     for (const edge *e = m->children; e && go_on; e = e->next) {
         size_t before = w->n;
         for (int64_t i = 0; go_on && i < (e->name ? 1 : e->count); i++) {
-            char number[NUM_TEXT];
-            size_t k = e->name ? strlen(e->name) : num_int(number, e->first + i);
-            if (append(w, e->name ? e->name : number, k)) go_on = walk(w, e->to);
-            w->path[w->n = before] = 0;
+            if (path_add(w->path, &w->n, e->name, e->first + i)) go_on = walk(w, e->to);
+            path_cut(w->path, &w->n, before);
         }
     }
     w->alias = outer;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <tare.h>
 #include <cmocka.h>
+#include "probe.h"
 
 typedef struct row {
     const char *json, *cls, *devices; /* "0=10GB,cpu=5000" */
@@ -249,15 +250,7 @@ static void ProbeModel(mod *m, const cfg *c) {
     param(m, "scale", ONES, 3);
 }
 static const model_facts ProbePreTrainedModel = {.config = "ProbeConfig"};
-static const family probe = {
-    .name = "probe",
-    .configs = CONFIGS({.name = "ProbeConfig", .model_type = "probe"}),
-    .models = MODELS({"ProbeModel", ProbeModel, .like = &ProbePreTrainedModel}),
-};
-static const char probe_json[] =
-    "{\"configs\": {\"ProbeConfig\": {\"model_type\": \"probe\", \"fields\": [[\"architectures\", \"any\", null], [\"dtype\", \"any\", null],"
-    "[\"id2label\", \"any\", null], [\"label2id\", \"any\", null], [\"tie_word_embeddings\", \"bool\", true]]}},"
-    "\"types\": {\"probe\": \"ProbeConfig\"}, \"auto\": {\"AutoModel\": {\"probe\": \"ProbeModel\"}}}";
+PROBE_FAMILY("")
 #define PROBE "{\"model_type\": \"probe\"}", "ProbeModel"
 static const row shared[] = {
     {PROBE, "0=3000", .no_split = "", .map = "=0", .bytes = 1436.625},
@@ -271,7 +264,6 @@ static const row shared[] = {
 };
 static void modules_with_several_names(void **state) {
     (void)state;
-    assert_null(tare_register_family(&probe, probe_json));
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) check(&shared[i]);
 }
 
@@ -356,5 +348,5 @@ int main(void) {
         cmocka_unit_test(as_accelerate), cmocka_unit_test(modules_with_several_names), cmocka_unit_test(sizes_loads_and_remarks),
         cmocka_unit_test(a_missing_number_is_no_limit), cmocka_unit_test(wrong_options), cmocka_unit_test(sets_of_names),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, known_family, NULL);
 }

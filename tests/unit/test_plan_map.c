@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "probe.h"
 
 /* ---- a family with what the tiny models lack: ties into layers, a module with two names, one inside another ---- */
 
@@ -34,15 +35,7 @@ static const model_facts ProbePreTrainedModel = {
     .no_split_modules = SET("ProbeLayer"),
     .tied_weights_keys = MAP({"layers.2.proj.weight", "layers.0.proj.weight"}, {"last.bias", "norm.inner.bias"}),
 };
-static const family probe = {
-    .name = "probe",
-    .configs = CONFIGS({.name = "ProbeConfig", .model_type = "probe"}),
-    .models = MODELS({"ProbeModel", ProbeModel, .like = &ProbePreTrainedModel}),
-};
-static const char probe_json[] =
-    "{\"configs\": {\"ProbeConfig\": {\"model_type\": \"probe\", \"fields\": [[\"architectures\", \"any\", null], [\"dtype\", \"any\", null],"
-    "[\"id2label\", \"any\", null], [\"label2id\", \"any\", null], [\"tie_word_embeddings\", \"bool\", true], [\"num_hidden_layers\", \"int\", 4]]}},"
-    "\"types\": {\"probe\": \"ProbeConfig\"}, \"auto\": {\"AutoModel\": {\"probe\": \"ProbeModel\"}}}";
+PROBE_FAMILY(", [\"num_hidden_layers\", \"int\", 4]")
 #define PROBE "{\"model_type\": \"probe\"}"
 #define LONG_PROBE "{\"model_type\": \"probe\", \"num_hidden_layers\": 100000, \"tie_word_embeddings\": false}"
 
@@ -105,7 +98,7 @@ static bool parent_is_divided(const plan_blocks *b, const int32_t *device, const
     size_t n = dot ? (size_t)(dot - path) + 1 : 0;
     int32_t least = INT32_MAX, most = INT32_MIN;
     for (size_t i = 0; i < b->n; i++) {
-        char text[PLAN_PATH];
+        char text[MODULE_PATH];
         plan_block_path(b, i, text);
         if (strncmp(text, path, n) || b->all[i].empty) continue;
         if (device[i] < least) least = device[i];
@@ -161,7 +154,7 @@ static void blocks_are(const char *json, plan_blocks_options o, const char *cons
     plan_blocks b = blocks_of(m, o, &a);
     size_t i = 0;
     for (; i < b.n && paths[i]; i++) {
-        char path[PLAN_PATH];
+        char path[MODULE_PATH];
         assert_int_equal(plan_block_path(&b, i, path), strlen(paths[i]));
         assert_string_equal(path, paths[i]);
         assert_int_equal(b.bytes[i], bytes[i]);
@@ -217,7 +210,7 @@ static void many_layers(void **state) {
     (void)state;
     tare_model *m = opened(LONG_PROBE);
     arena a = {.unwind = &exhausted};
-    char path[PLAN_PATH];
+    char path[MODULE_PATH];
     if (setjmp(exhausted)) fail_msg("out of memory");
     plan_blocks b = blocks_of(m, (plan_blocks_options){.no_split = NONE}, &a);
     assert_int_equal(b.total, 100000 * 32 + 12 + 56 + 24);
@@ -238,7 +231,7 @@ static void experts_apart(void **state) {
     (void)state;
     tare_model *m = opened(TINY_DEEPSEEK);
     arena a = {.unwind = &exhausted};
-    char path[PLAN_PATH];
+    char path[MODULE_PATH];
     if (setjmp(exhausted)) fail_msg("out of memory");
     plan_blocks whole = blocks_of(m, (plan_blocks_options){0}, &a), b = blocks_of(m, (plan_blocks_options){.split_experts = true}, &a);
     assert_int_equal(b.n, whole.n + 3 * 8);
@@ -366,12 +359,6 @@ static void memory_runs_out(void **state) {
     tare_model_free(m);
 }
 
-static int known_family(void **state) {
-    (void)state;
-    const char *wrong = tare_register_family(&probe, probe_json);
-    if (wrong) fprintf(stderr, "%s\n", wrong);
-    return wrong != NULL;
-}
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_survive_the_map), cmocka_unit_test(blocks_in_walk_order), cmocka_unit_test(ties_are_grouped),

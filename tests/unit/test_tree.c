@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include "probe.h"
 
 static void ProbeLayer(mod *m, const cfg *c) {
     if (layer_in(m, c, "wide_layers")) linear(m, "proj", 2, 8, false);
@@ -28,15 +29,7 @@ static const model_facts ProbePreTrainedModel = {
     .config = "ProbeConfig",
     .tied_weights_keys = MAP({"layers.2.proj.weight", "layers.0.proj.weight"}),
 };
-static const family probe = {
-    .name = "probe",
-    .configs = CONFIGS({.name = "ProbeConfig", .model_type = "probe"}),
-    .models = MODELS({"ProbeModel", ProbeModel, .like = &ProbePreTrainedModel}),
-};
-static const char probe_json[] =
-    "{\"configs\": {\"ProbeConfig\": {\"model_type\": \"probe\", \"fields\": [[\"architectures\", \"any\", null], [\"dtype\", \"any\", null],"
-    "[\"id2label\", \"any\", null], [\"label2id\", \"any\", null], [\"tie_word_embeddings\", \"bool\", true], [\"num_hidden_layers\", \"int\", 4],"
-    "[\"wide_layers\", \"list\", []], [\"two_names\", \"bool\", false]]}}, \"types\": {\"probe\": \"ProbeConfig\"}, \"auto\": {\"AutoModel\": {\"probe\": \"ProbeModel\"}}}";
+PROBE_FAMILY(", [\"num_hidden_layers\", \"int\", 4], [\"wide_layers\", \"list\", []], [\"two_names\", \"bool\", false]")
 
 static tare_model *open_probe(const char *json) {
     tare_error err = {0};
@@ -147,12 +140,6 @@ static void a_copied_layer_keeps_its_steps(void **state) {
     tare_model_free(m);
 }
 
-static int known_family(void **state) {
-    (void)state;
-    const char *wrong = tare_register_family(&probe, probe_json);
-    if (wrong) fprintf(stderr, "%s\n", wrong);
-    return wrong != NULL;
-}
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_layer_is_tied_alone),     cmocka_unit_test(a_module_has_two_names),
