@@ -117,7 +117,7 @@ static void weigh_devices(tare_plan *g) {
         tare_plan_device *d = &g->devices[at];
         d->cache = num_plus(d->cache, g->extra.cache[i]);
         d->training = num_plus(d->training, g->extra.training[i]);
-        if (i == g->head) d->logits = g->extra.logits;
+        if (i == g->extra.head) d->logits = g->extra.logits;
     }
     for (size_t i = 0; i < g->task.gpu_count + 2; i++) {
         size_t at = device_of(g, (int32_t)i);
@@ -142,11 +142,6 @@ static void keep_entries(tare_plan *g) {
     for (size_t i = 0; i < n; i++)
         if (all[i].device >= 0) g->entries[g->entry_count++] = (tare_plan_entry){all[i].path, device_of(g, all[i].device)};
 }
-static size_t head_of(const tare_plan *g) {
-    for (size_t i = g->blocks->n; g->extra.logits && i-- > 0;)
-        if (g->extra.sum[i] != num_plus(g->extra.cache[i], g->extra.training[i])) return i;
-    return PLAN_NO_BLOCK;
-}
 
 bool plan_best(planning *w) {
     tare_plan *g = w->g;
@@ -158,7 +153,6 @@ bool plan_best(planning *w) {
     if (!plan_blocks_of(blocks, w->m->root, &how, &g->a, &w->err)) return false;
     g->blocks = blocks;
     plan_extra_of(&g->extra, blocks, w->m->root, &ask, &g->a);
-    g->head = head_of(g);
     make_task(g);
     g->task.copy_ties = w->o.copy_ties;
     if (!plan_place(&g->result, &g->task, &g->a, &w->err)) return false;
@@ -176,7 +170,7 @@ tare_status tare_plan_parts(const tare_plan *g, bool (*visit)(void *, const tare
         plan_block_path(g->blocks, i, path);
         tare_plan_part part = {.path = path, .class_name = b->slot ? NULL : b->module->cls, .device = device_of(g, g->result.device[i]),
                                .bytes = g->blocks->bytes[i], .cache = g->extra.cache[i], .training = g->extra.training[i],
-                               .logits = i == g->head ? g->extra.logits : 0};
+                               .logits = i == g->extra.head ? g->extra.logits : 0};
         if (!visit(to, &part)) return TARE_NO;
     }
     return TARE_OK;

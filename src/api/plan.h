@@ -17,7 +17,6 @@ struct tare_plan {
     plan_extra extra;
     plan_task task;
     plan_result result;
-    size_t head;             /* the block that makes logits; PLAN_NO_BLOCK */
     tare_plan_verdict verdict;
 };
 typedef struct planning { const tare_model *m; tare_plan_options o; tare_plan *g; tare_error err; } planning;

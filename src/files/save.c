@@ -318,7 +318,6 @@ bool save_done(save *s, size_t tensor) {
 }
 
 bool save_has(const save *s, size_t tensor) { return atomic_load(&s->state[tensor]) == FROM_BEFORE; }
-uint64_t save_total(const save *s) { return s->l->data_bytes; }
 
 /* ---- the end ---- */
 

@@ -24,7 +24,6 @@ bool save_bytes(save *s, size_t tensor, uint64_t first, const void *data, size_t
 bool save_done(save *s, size_t tensor);
 bool save_has(const save *s, size_t tensor);        /* an earlier run completed it */
 bool save_failed(save *s, tare_error *err);         /* the kept error, if there is one */
-uint64_t save_total(const save *s);                 /* bytes of all tensors */
 /* Everything reaches the disk, then DIR is the new folder. On failure DIR is as it was, and the work folder is removed unless
  * `keep`. Frees s either way. */
 bool save_commit(save *s, bool keep, tare_error *err);

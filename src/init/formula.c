@@ -7,14 +7,6 @@
 #include "vecmath.h"
 #include <stdlib.h>
 
-bool value_is_formula(int op) {
-    switch (op) {
-    case MADE_ZEROS: case MADE_ONES: case MADE_FULL: case MADE_ARANGE: case MADE_LINSPACE: case MADE_TRIL: case MADE_ROPE: case MADE_SINUSOIDS:
-        return true;
-    default:
-        return false;
-    }
-}
 static bool refuse_fill(const tensor_node *t, tare_error *err, const char *why) {
     error_set(err, TARE_BAD, "bad_value", t->name, "%s: %s", t->name, why);
     return false;

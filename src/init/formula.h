@@ -3,8 +3,6 @@
 #define TARE_INIT_FORMULA_H
 #include "../core/node.h"
 
-/* Whether value_fill() knows the op of a `fill`: the others are draws, or nothing at all. */
-bool value_is_formula(int op);
 /* Writes all elements of t, in its dtype, as `how` says; false with an error where that is no formula or makes no sense for t. */
 bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *err);
 /* Weight norm's magnitude t of a direction: the norms over all axes but `axis`, or over all where that is -1. */

@@ -1,4 +1,4 @@
-/* exp, sin, cos, log, expm1 and pow as in SLEEF: the numbers and the order of the steps are those of its AVX-512 form
+/* exp, sin, cos, log and pow as in SLEEF: the numbers and the order of the steps are those of its AVX-512 form
  * (github.com/shibatch/sleef, Boost licence). */
 #include "vecmath.h"
 #include <math.h>
@@ -65,19 +65,6 @@ static float exp_of(duo d) {
     duo n = {s, (d.x - s) + d.y}, t = sum_to_larger(n, product(square(n), one(polynomial(s, c, 5))));
     t = sum_to_larger(one(1), t);
     return ldexpf(t.x + t.y, q);
-}
-float vec_expm1(float x) {
-    static const float c[] = {0.1980960224e-3f, 0.1394256484e-2f, 0.8333456703e-2f, 0.4166637361e-1f};
-    if (isnan(x) || x == 0) return x;
-    if (x > 88.72283172607421875f) return INFINITY;
-    if (x < -16.635532333438687426013570f) return -1;
-    duo s = one(x);
-    int q = halvings(&s);
-    duo t = sum(product(s, one(polynomial(s.x, c, 4))), one(0.166666659414234244790680580464f));
-    t = sum(s, product(square(s), sum(product(s, t), one(0.5f))));
-    t = sum_to_larger(one(1), t);
-    t = sum((duo){ldexpf(t.x, q), ldexpf(t.y, q)}, one(-1));
-    return t.x + t.y;
 }
 
 /* ---- logarithms --------------------------------------------------------------------------------------------------- */

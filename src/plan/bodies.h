@@ -48,7 +48,6 @@ typedef struct measure { /* how sizes are taken */
 acc_body *measure_root(measure *w, const node *root);
 /* What module_sizes holds for a tensor of the body: 0 under a second name. */
 amount measure_tensor(const measure *w, const acc_body *b, const tensor_node *slot);
-static inline bool acc_is_leaf(const acc_body *b) { return !b->kid_count; }
 static inline bool acc_splits(const acc_body *b) { return b->kid_count && !b->whole; }
 /* Whether named_parameters(recurse=False) leaves a slot out: the module holds its tensor further up. */
 bool acc_held_before(const tensor_node *first, const tensor_node *slot);

@@ -54,21 +54,4 @@ void budget_work_of(const node *root, const budget_ask *a, budget_work *out);
 /* ---- all of it, in lines ---- */
 
 void budget_of(const node *root, const budget_ask *a, tare_budget *out);
-
-/* ---- the most that fits ---- */
-
-/* The largest n of 1 ... limit that fits, where all smaller ones fit too; 0: not even 1. */
-uint64_t budget_largest(bool (*fits)(void *to, uint64_t n), void *to, uint64_t limit);
-
-typedef struct budget_part { const node *m; int64_t first, count; } budget_part; /* layers of a run, or one module: first is its place */
-typedef struct budget_device {
-    uint64_t free;          /* bytes left beside the weights that lie there */
-    const budget_part *parts;
-    size_t n;
-    bool head;              /* logits are made there */
-} budget_device;
-uint64_t budget_device_needs(const node *root, const budget_device *d, const budget_ask *a); /* beside weights */
-/* Where the modules stay where they are: the longest context, the largest batch of that context. 0: none fits. */
-uint64_t budget_max_context(const node *root, const budget_device *d, size_t n, const budget_ask *a, uint64_t limit);
-uint64_t budget_max_batch(const node *root, const budget_device *d, size_t n, const budget_ask *a, uint64_t limit);
 #endif

@@ -42,7 +42,7 @@ static bool holds(const node *m, const node *wanted) {
 static void add_logits(plan_extra *x, const plan_blocks *b, const budget_work *w) {
     for (size_t i = b->n; w->head && w->logits && i-- > 0;) {
         if (b->all[i].slot || !holds(b->all[i].module, w->head)) continue;
-        x->logits = w->logits;
+        x->logits = w->logits, x->head = i;
         x->sum[i] = num_plus(x->sum[i], w->logits);
         return;
     }
@@ -65,7 +65,7 @@ static void take_experts(const plan_blocks *b, uint64_t *all) {
 void plan_extra_of(plan_extra *out, const plan_blocks *b, const node *root, const budget_ask *ask, arena *a) {
     training t = {.o = ask->optimizer};
     uint64_t *all = arena_array(a, 3 * b->n + 1, sizeof *all);
-    *out = (plan_extra){.cache = all, .training = all + b->n, .sum = all + 2 * b->n};
+    *out = (plan_extra){.cache = all, .training = all + b->n, .sum = all + 2 * b->n, .head = SIZE_MAX};
     for (size_t i = 0; i < b->n; i++) {
         bool again = i && b->all[i].module == b->all[i - 1].module && !b->all[i].slot && !b->all[i - 1].slot && !b->all[i].keeper &&
                      !b->all[i - 1].keeper && b->all[i].expert == NO_EXPERT && b->all[i - 1].expert == NO_EXPERT;
@@ -73,11 +73,7 @@ void plan_extra_of(plan_extra *out, const plan_blocks *b, const node *root, cons
         out->training[i] = !ask->optimizer ? 0 : again && !b->all[i].module->shared ? out->training[i - 1] : of_block(&t, &b->all[i]);
     }
     if (ask->optimizer) take_experts(b, out->training);
-    for (size_t i = 0; i < b->n; i++) {
-        out->sum[i] = num_plus(out->cache[i], out->training[i]);
-        out->all_cache = num_plus(out->all_cache, out->cache[i]);
-        out->all_training = num_plus(out->all_training, out->training[i]);
-    }
+    for (size_t i = 0; i < b->n; i++) out->sum[i] = num_plus(out->cache[i], out->training[i]);
     budget_work w = {0};
     if (ask->activations) budget_work_of(root, ask, &w), add_logits(out, b, &w);
     uint64_t held = ask->file >= 0 ? loading(root, ask) : 0;

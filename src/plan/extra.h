@@ -8,7 +8,8 @@
 typedef struct plan_extra {
     uint64_t *cache, *training; /* of each block */
     uint64_t *sum;              /* both, and the logits in the block that makes them */
-    uint64_t all_cache, all_training, logits;
+    uint64_t logits;
+    size_t head;                /* that block; SIZE_MAX: none */
     uint64_t running;           /* on every GPU that holds layers: activations, or what loading holds for a moment */
 } plan_extra;
 /* In the arena, which must have somewhere to unwind to. */

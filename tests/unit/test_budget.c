@@ -298,44 +298,11 @@ static void test_absurd(void **state) {
     tare_model_free(m);
 }
 
-/* ---- the most that fits ---- */
-
-static bool at_most(void *to, uint64_t n) { return n <= *(uint64_t *)to; }
-static void test_largest(void **state) {
-    (void)state;
-    for (uint64_t edge_at = 0; edge_at < 40; edge_at++)
-        for (uint64_t limit = 0; limit < 40; limit++) assert_int_equal(budget_largest(at_most, &edge_at, limit), edge_at < limit ? edge_at : limit);
-    uint64_t huge = UINT64_MAX - 1;
-    assert_true(budget_largest(at_most, &huge, UINT64_MAX) == huge);
-}
-/* Layers 0 ... 4 on one device, 5, 6 and the head on another; against trying every number in turn. */
-static void test_max_context(void **state) {
-    (void)state;
-    tare_model *m = opened(GEMMA ", \"sliding_window\": 4}", "bfloat16");
-    const node *layer = layers_of(m)->to;
-    budget_part first = {layer, 0, 5}, last = {layer, 5, 2};
-    for (int running = 0; running < 2; running++)
-        for (uint64_t space = 0; space < 6000; space += 97) {
-            budget_device d[] = {{.free = space, .parts = &first, .n = 1}, {.free = 4000, .parts = &last, .n = 1, .head = true}};
-            budget_ask a = {.context = 5, .batch = 1, .kv = -1, .file = -1, .activations = running};
-            uint64_t tokens = 0, batch = 0, limit = 80;
-            for (a.context = 1; a.context <= limit; a.context++)
-                if (budget_device_needs(m->root, &d[0], &a) <= space && budget_device_needs(m->root, &d[1], &a) <= 4000) tokens = a.context;
-            for (a.context = 5, a.batch = 1; a.batch <= limit; a.batch++)
-                if (budget_device_needs(m->root, &d[0], &a) <= space && budget_device_needs(m->root, &d[1], &a) <= 4000) batch = a.batch;
-            a.batch = 1;
-            assert_int_equal(budget_max_context(m->root, d, 2, &a, limit), tokens);
-            assert_int_equal(budget_max_batch(m->root, d, 2, &a, limit), batch);
-        }
-    tare_model_free(m);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),    cmocka_unit_test(test_known),   cmocka_unit_test(test_gemma),   cmocka_unit_test(test_whisper),
         cmocka_unit_test(test_kv_dtype), cmocka_unit_test(test_layers),  cmocka_unit_test(test_states),  cmocka_unit_test(test_training),
         cmocka_unit_test(test_loading),  cmocka_unit_test(test_running), cmocka_unit_test(test_usage),   cmocka_unit_test(test_absurd),
-        cmocka_unit_test(test_largest),  cmocka_unit_test(test_max_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,8 +104,6 @@ static void what_is_no_formula(void **state) {
     refused((made){.op = MADE_LINSPACE}, TARE_I64, SHAPE(2), "t: linspace is made in floating point");
     refused(SINUSOIDS(10000), TARE_F32, SHAPE(2, 2), "t: sinusoids need rows of an even number of floats, four or more");
     refused((made){.op = MADE_ROPE}, TARE_F32, SHAPE(2), "t: a rotary table has other entries");
-    assert_true(value_is_formula(MADE_ROPE) && value_is_formula(MADE_ZEROS) && value_is_formula(MADE_SINUSOIDS));
-    assert_false(value_is_formula(MADE_EMPTY) || value_is_formula(MADE_RANDN) || value_is_formula(MADE_MAGNITUDE));
     tensor_node t = tensor_of(TARE_F32, SHAPE(4, 8));
     fill f = {.op = MADE_SINUSOIDS, .a = 10000};
     tare_error err = {0};
