@@ -42,11 +42,14 @@ typedef struct tare_error {
 
 typedef enum tare_dtype {
     TARE_F32, TARE_F16, TARE_BF16, TARE_F64, TARE_I64, TARE_I32, TARE_I16, TARE_I8, TARE_U8, TARE_BOOL, TARE_C64,
-    TARE_F8_E4M3, TARE_F8_E5M2, TARE_DTYPE_COUNT
+    TARE_F8_E4M3, TARE_F8_E5M2,
+    /* in files alone: */
+    TARE_U16, TARE_U32, TARE_U64, TARE_F8_E8M0, TARE_F8_E4M3FNUZ, TARE_F8_E5M2FNUZ, TARE_F6_E2M3, TARE_F6_E3M2, TARE_F4, TARE_DTYPE_COUNT
 } tare_dtype;
 TARE_API const char *tare_dtype_name(tare_dtype d);  /* as safetensors spells it: "BF16" */
-TARE_API const char *tare_dtype_torch(tare_dtype d); /* as torch spells it: "bfloat16" */
-TARE_API size_t tare_dtype_bytes(tare_dtype d);
+TARE_API const char *tare_dtype_torch(tare_dtype d); /* as torch spells it: "bfloat16"; for the six-bit ones, which it lacks, as safetensors does */
+TARE_API size_t tare_dtype_bits(tare_dtype d);
+TARE_API size_t tare_dtype_bytes(tare_dtype d);      /* 0 for those of less than eight bits */
 
 TARE_API const char *tare_version(void);   /* "0.1.0" */
 TARE_API const char *tare_reference(void); /* "transformers 5.23.0, accelerate 1.15.0, torch 2.13.0" */

@@ -153,8 +153,9 @@ static void divide(const shards *l, const save_tensor *tensors, uint64_t most, s
 
 /* safetensors' order of dtypes inside a file: what comes first has the larger number. */
 static int dtype_rank(tare_dtype d) {
-    static const tare_dtype ascending[] = {TARE_BOOL, TARE_U8, TARE_I8, TARE_F8_E5M2, TARE_F8_E4M3, TARE_I16, TARE_F16, TARE_BF16,
-                                           TARE_I32, TARE_F32, TARE_C64, TARE_F64, TARE_I64};
+    static const tare_dtype ascending[] = {
+        TARE_BOOL, TARE_F4, TARE_F6_E2M3, TARE_F6_E3M2, TARE_U8, TARE_I8, TARE_F8_E5M2, TARE_F8_E4M3, TARE_F8_E8M0, TARE_F8_E4M3FNUZ,
+        TARE_F8_E5M2FNUZ, TARE_I16, TARE_U16, TARE_F16, TARE_BF16, TARE_I32, TARE_U32, TARE_F32, TARE_C64, TARE_F64, TARE_I64, TARE_U64};
     int i = 0;
     while (ascending[i] != d) i++;
     return i;

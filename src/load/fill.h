@@ -1,0 +1,39 @@
+/* Filling tensors from a checkpoint: reading, casting and putting in place, in one go and under a bound. */
+#ifndef TARE_LOAD_FILL_H
+#define TARE_LOAD_FILL_H
+#include "../files/checkpoint.h"
+#include "../files/ops.h"
+
+typedef struct fill_target { /* a tensor to be filled */
+    const value *value;      /* its boxes' sources are tensors of the checkpoint */
+    tare_dtype dtype;        /* to cast to, as torch's .to() does */
+} fill_target;
+
+typedef struct fill_out { /* who takes it */
+    /* The memory of the whole target, row by row, or NULL: then it is handed over in pieces. */
+    void *(*memory)(void *to, size_t target);
+    /* Bytes of a target without memory; several targets at once from several threads. With in_order each target's come by rising `first`. */
+    bool (*piece)(void *to, size_t target, uint64_t first, const void *bytes, size_t n);
+    /* The target is complete. */
+    bool (*done)(void *to, size_t target);
+    void *to;
+} fill_out; /* false ends the run; whoever said it knows why */
+
+typedef enum fill_io { FILL_PREAD, FILL_MMAP, FILL_DIRECT } fill_io;
+typedef struct fill_odd { uint64_t nan, inf; } fill_odd;
+typedef struct fill_how {
+    int threads;             /* at least 1 */
+    fill_io io;
+    bool in_order;
+    fill_odd *odd;           /* one for each target: counts what is not finite, after the cast; NULL: nothing is counted */
+    bool (*progress)(void *to, uint64_t bytes); /* so many bytes of the files more are read; one call at a time; false cancels. NULL: none */
+    void *progress_to;
+} fill_how;
+
+/* Bytes that a run holds at the most besides the targets' own memory: known before the first byte is read. */
+uint64_t fill_bound(const fill_how *how);
+/* Whether a cast from one to the other exists; both by tare_dtype. */
+bool fill_can_cast(int from, int to);
+/* Fills all targets. False: `out` or progress ended it (err is as it was), or err says why. */
+bool fill_run(const checkpoint *c, const fill_target *targets, size_t n, const fill_how *how, const fill_out *out, tare_error *err);
+#endif
