@@ -1,43 +1,10 @@
 /* What __init__ and post_init settle besides the tree, as one dict. */
 #include "facts.h"
 #include "../build/generation.h"
+#include "../build/sets.h"
 #include "../build/ties.h"
 #include "../tree/tree.h"
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- sets of names: own ones and those of the models directly below, sorted ---- */
-
-typedef struct names { arena *a; const char **v; size_t n, cap; } names;
-static void add_name(names *s, const char *name) {
-    for (size_t i = 0; i < s->n; i++)
-        if (!strcmp(s->v[i], name)) return;
-    s->v = arena_grow(s->a, s->v, s->n, &s->cap, 1, sizeof *s->v);
-    s->v[s->n++] = name;
-}
-typedef const char *const *(*name_list)(const model_class *row);
-static void gather(names *s, const node *m, name_list names_in, const char *prefix) {
-    for (const char *const *p = names_in(m->model); p && *p; p++) add_name(s, prefix && *prefix ? arena_printf(s->a, "%s%s", prefix, *p) : *p);
-    for (const edge *e = m->children; e; e = e->next)
-        if (e->to->model && e->name) gather(s, e->to, names_in, prefix ? arena_printf(s->a, "%s%s.", prefix, e->name) : NULL);
-}
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-static val name_set(arena *a, const node *m, name_list names_in, bool prefixed) {
-    names s = {.a = a};
-    gather(&s, m, names_in, prefixed ? "" : NULL);
-    if (s.n) qsort(s.v, s.n, sizeof *s.v, by_text);
-    val *items = arena_array(a, s.n, sizeof *items);
-    for (size_t i = 0; i < s.n; i++) items[i] = val_text(s.v[i]);
-    return (val){.kind = VAL_LIST, .n = (uint32_t)s.n, .items = items};
-}
-static const char *const *no_split(const model_class *r) { return FACT(r, no_split_modules); }
-val no_split_of(arena *a, const node *root) { return name_set(a, root, no_split, false); }
-static const char *const *keep_fp32(const model_class *r) { return FACT(r, keep_in_fp32_modules); }
-static const char *const *keep_fp32_strict(const model_class *r) { return FACT(r, keep_in_fp32_modules_strict); }
-static const char *const *skip_keys(const model_class *r) { return FACT(r, skip_keys_device_placement); }
-static const char *const *ignore_unexpected(const model_class *r) { return FACT(r, keys_to_ignore_on_load_unexpected); }
-static const char *const *ignore_missing(const model_class *r) { return FACT(r, keys_to_ignore_on_load_missing); }
-static const char *const *ignore_save(const model_class *r) { return FACT(r, keys_to_ignore_on_save); }
 
 /* ---- parallel plans: the class's own, the config's where the model is its own base model, those of the models below ---- */
 
@@ -138,13 +105,13 @@ val facts_of(arena *a, const node *root) {
         {"supports_flash", val_bool(support.flash)},
         {"supports_flex", val_bool(support.flex)},
         {"supports_gradient_checkpointing", val_bool(FACT(row, supports_gradient_checkpointing) == YES)},
-        {"no_split", no_split_of(a, root)},
-        {"keep_fp32", name_set(a, root, keep_fp32, false)},
-        {"keep_fp32_strict", name_set(a, root, keep_fp32_strict, false)},
-        {"skip_keys_device", name_set(a, root, skip_keys, false)},
-        {"ignore_unexpected", name_set(a, root, ignore_unexpected, false)},
-        {"ignore_missing", name_set(a, root, ignore_missing, false)},
-        {"ignore_save", name_set(a, root, ignore_save, true)},
+        {"no_split", set_of(a, root, SET_NO_SPLIT)},
+        {"keep_fp32", set_of(a, root, SET_KEEP_FP32)},
+        {"keep_fp32_strict", set_of(a, root, SET_KEEP_FP32_STRICT)},
+        {"skip_keys_device", set_of(a, root, SET_SKIP_KEYS)},
+        {"ignore_unexpected", set_of(a, root, SET_IGNORE_UNEXPECTED)},
+        {"ignore_missing", set_of(a, root, SET_IGNORE_MISSING)},
+        {"ignore_save", set_of(a, root, SET_IGNORE_SAVE)},
         {"tied", tied_keys(a, root)},
         {"tp_plan", tp_plan(a, root)},
         {"pp_plan", keys_of(a, pp_plan(a, root))},

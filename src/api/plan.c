@@ -1,6 +1,6 @@
 /* tare_plan_make() and its getters. */
 #include "plan.h"
-#include "facts.h"
+#include "../build/sets.h"
 #include "../plan/accelerate.h"
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static bool as_accelerate(planning *w) {
         .special_count = o->special_count, .keep_parts = o->keep_parts, .offload_buffers = o->offload_buffers,
         .fallback_allocation = o->fallback_allocation,
     };
-    how.no_split = o->no_split ? o->no_split : names_of(&w->g->a, no_split_of(&w->g->a, w->m->root));
+    how.no_split = o->no_split ? o->no_split : names_of(&w->g->a, set_of(&w->g->a, w->m->root, SET_NO_SPLIT));
     if (!accelerate_map(&w->g->a, w->m->root, &how, &p, &w->err)) return false;
     keep(w->g, &p);
     return true;
