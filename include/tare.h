@@ -262,6 +262,189 @@ TARE_API tare_status tare_save(const tare_model *m, const tare_weights *w, const
 TARE_API tare_status tare_size_parse(const char *text, uint64_t *bytes); /* "200MB" as save_pretrained() reads max_shard_size; else TARE_USAGE */
 TARE_API void tare_sha256(const void *bytes, size_t n, char hex[65]);
 
+/* ---- checkpoints --------------------------------------------------------------------------------------------- */
+
+typedef struct tare_checkpoint_options {
+    const char *variant;   /* "fp16": model.fp16.safetensors; NULL: none */
+    const char *subfolder; /* where in the folder config and weights are; NULL: at its top */
+} tare_checkpoint_options;
+/* Reads the headers of a checkpoint, no weight: a folder, a snapshot or repository of the Hub's cache, one .safetensors file or an index.
+ * Files are chosen as from_pretrained() does. options may be NULL. NULL on failure: TARE_NO "no_weights", TARE_BAD for what cannot be
+ * read and what it is instead, TARE_IO. What concerns single tensors or files is a flaw, and the rest is listed. */
+typedef struct tare_checkpoint tare_checkpoint;
+TARE_API tare_checkpoint *tare_checkpoint_open(const char *path, const tare_checkpoint_options *options, tare_error *err);
+TARE_API void tare_checkpoint_free(tare_checkpoint *c);
+
+typedef struct tare_stored { /* a tensor in a file */
+    const char *key, *file;
+    tare_dtype dtype;      /* TARE_DTYPE_COUNT: one that is not known */
+    int rank;
+    const int64_t *shape;  /* elements, of sub-byte dtypes too */
+    uint64_t at, bytes;    /* in the file */
+} tare_stored;
+typedef struct tare_stored_file {
+    const char *name;
+    uint64_t bytes;        /* of all of it */
+    size_t tensors;
+    bool present;          /* false: the index names it, and it is not there */
+} tare_stored_file;
+typedef struct tare_flaw {
+    const char *file, *key; /* which it concerns, or NULL */
+    const char *message;
+    bool damage;            /* the content cannot be trusted */
+} tare_flaw;
+TARE_API size_t tare_checkpoint_tensors(const tare_checkpoint *c, const tare_stored **rows); /* file by file, in the order of their data */
+TARE_API size_t tare_checkpoint_files(const tare_checkpoint *c, const tare_stored_file **rows);
+TARE_API size_t tare_checkpoint_flaws(const tare_checkpoint *c, const tare_flaw **rows);
+/* n bytes of one of its tensors, from byte `at` on, as they are. */
+TARE_API tare_status tare_checkpoint_read(const tare_checkpoint *c, const tare_stored *tensor, uint64_t at, void *to, size_t n, tare_error *err);
+
+/* The empty model that from_pretrained() would load it into: of the config.json beside it or, where `config` is not NULL, of that MODEL.
+ * As tare_model_open(), but the dtype is options->dtype, else the config's, else the index's, else that of the first floating tensor;
+ * "auto" is as good as NULL. */
+TARE_API tare_model *tare_checkpoint_model(const tare_checkpoint *c, const char *config, const tare_open_options *options, tare_error *err);
+
+typedef struct tare_check_options {
+    bool like_transformers;   /* wrong is what makes from_pretrained() raise an error, and nothing else */
+    bool allow_missing, allow_unexpected, allow_mismatched; /* not wrong then */
+    bool data;                /* read tied tensors whole to compare them; else their first megabyte at the most */
+    const char *strip_prefix; /* taken off every key that has it; NULL */
+    const char *add_prefix;   /* put before every key; NULL */
+} tare_check_options;
+
+typedef enum tare_row_kind {
+    TARE_ROW_MATCHED,    /* a tensor of the tree, by its name in the file */
+    TARE_ROW_RENAMED,    /* by a name that a rule or prefix changes */
+    TARE_ROW_CONVERTED,  /* put together from tensors of the file, or a part of one */
+    TARE_ROW_TIED,       /* it is another one's */
+    TARE_ROW_FORMULA,    /* a buffer that is never saved */
+    TARE_ROW_MADE,       /* not in the file, and not missed: made by its init rule or formula */
+    TARE_ROW_MISSING,    /* in need of a source */
+    TARE_ROW_SHAPE,      /* the file has it in another shape */
+    TARE_ROW_DTYPE,      /* a floating tensor, and the file holds numbers that a cast would take the sense of */
+    TARE_ROW_CONVERSION, /* what should be put together does not go together */
+    TARE_ROW_UNEXPECTED, /* a tensor of the file that the tree does not have */
+    TARE_ROW_IGNORED,    /* likewise, and a rule of the class says that this is fine */
+    TARE_ROW_SURPLUS,    /* a second tensor of the file for one of the tree */
+    TARE_ROW_FILE,       /* a flaw of the files */
+    TARE_ROW_KINDS
+} tare_row_kind;
+TARE_API const char *tare_row_name(tare_row_kind kind); /* "matched" */
+typedef struct tare_row { /* a tensor of the tree with its one source, or what of a file is none's */
+    tare_row_kind kind;
+    bool wrong;
+    const char *name;      /* in the tree; of the last four kinds in the file */
+    const char *key;       /* in the file, the first where there are several; of TIED: whose it is in the tree; or NULL */
+    const char *file;      /* that holds it, or NULL */
+    uint64_t keys;         /* tensors of the file that go into it */
+    tare_dtype dtype, file_dtype;
+    int rank, file_rank;   /* -1: there is no shape to tell */
+    const int64_t *shape, *file_shape;
+    const char *why;       /* the rule or the reason in words, or NULL */
+} tare_row;
+typedef struct tare_verdict {
+    bool complete;         /* every tensor of the tree has exactly one source, and nothing else is wrong */
+    bool damage;           /* something cannot be read */
+    bool loads;            /* from_pretrained() would load it, whatever it says meanwhile */
+    const char *error;     /* what it would raise, in words; NULL when it loads */
+    uint64_t expected;     /* tensors of the tree that a file should hold, ties once */
+    uint64_t found;        /* tensors of the files */
+    uint64_t rows[TARE_ROW_KINDS];
+} tare_verdict;
+/* Holds a checkpoint against a model, from its headers; of tied tensors that are both there the first bytes are compared. NULL on
+ * failure. Model and checkpoint outlive the report. */
+typedef struct tare_report tare_report;
+TARE_API tare_report *tare_check(const tare_model *m, const tare_checkpoint *c, const tare_check_options *options, tare_error *err);
+TARE_API void tare_report_free(tare_report *r);
+TARE_API void tare_report_verdict(const tare_report *r, tare_verdict *out);
+TARE_API size_t tare_report_rows(const tare_report *r, const tare_row **rows); /* the tree's in walk order, then the files' */
+TARE_API size_t tare_report_causes(const tare_report *r, const char *const **texts); /* what is behind several rows, and what to do */
+/* What from_pretrained(..., output_loading_info=True) gives: names as it spells them, sorted. Rows of TARE_ROW_SHAPE are its mismatched keys. */
+TARE_API size_t tare_report_missing(const tare_report *r, const char *const **names);
+TARE_API size_t tare_report_unexpected(const tare_report *r, const char *const **names);
+
+/* From the files to the tree: every tensor of a file with every one of the tree that it goes into. */
+typedef struct tare_mapping {
+    const char *key;       /* in the file */
+    const char *name;      /* in the tree; NULL: it goes nowhere */
+    const char *operation; /* "as it is", "renamed", "stacked, joined: [3, 0:2048, 0:7168]", "unexpected", ... */
+} tare_mapping;
+TARE_API tare_status tare_report_mapping(const tare_report *r, bool (*visit)(void *to, const tare_mapping *row), void *to);
+
+/* ---- loading ------------------------------------------------------------------------------------------------- */
+
+typedef enum tare_io {
+    TARE_IO_READ,   /* large reads, in parallel */
+    TARE_IO_MAP,    /* mapped: of tare_load() tensors that need no change stay in the files' pages, copied as they are written to. A file that
+                     * is cut short meanwhile kills the process, so this is a choice */
+    TARE_IO_DIRECT  /* past the page cache, where the file system can */
+} tare_io;
+typedef struct tare_slice { /* a part of a tensor: the axis is cut into `blocks` equal parts, and of each is [first, first + n) */
+    int axis;               /* -1: all of it */
+    int64_t first, n, blocks;
+} tare_slice;
+typedef struct tare_load_options {
+    tare_check_options check;    /* what may be wrong, and how names are read; `data` is always so */
+    const char *const *only;     /* NULL-ended paths of modules and tensors: these, with all below them; NULL: everything */
+    bool (*wanted)(void *to, const tare_item *tensor); /* of those; NULL: all */
+    /* Called for each tensor: what of it is loaded. NULL: all of it. With `ranks` it comes after the plan's. */
+    bool (*slice)(void *to, const tare_item *tensor, tare_slice *slice);
+    void *to;                    /* of both */
+    int rank, ranks;             /* ranks > 1: the part of this rank, by the model's tensor-parallel plan */
+    tare_io io;
+    int threads;                 /* 0: as many as there are cores */
+    uint64_t memory_limit;       /* refuse to hold more bytes; 0: more than the machine has available */
+    uint64_t seed;               /* of tensors that are missing, where that is allowed: as tare_init() draws them */
+    tare_rng rng;
+    bool (*progress)(void *to, uint64_t done, uint64_t all); /* bytes of the files; as in tare_init_options */
+    void *progress_to;
+    bool (*odd)(void *to, const tare_item *tensor, uint64_t nan, uint64_t inf); /* for tensors that are not all finite; NULL: nobody looks */
+    void *odd_to;
+} tare_load_options;
+
+/* Fills the model from the checkpoint: cast, put together and put in place in one go. NULL on failure: TARE_NO "incomplete" for what
+ * tare_check() with the same options calls wrong, TARE_BAD for damage, TARE_IO, also "out_of_memory" before the first byte is read where
+ * the tensors and what reading holds are more than the limit. options may be NULL. The checkpoint may be freed before the weights. */
+TARE_API tare_weights *tare_load(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, tare_error *err);
+/* A tensor of these weights as it is held: its dtype may be kept in float32, a tie that the files contradict is none, a slice is
+ * smaller. False when the weights do not hold it. The view lives as long as they do. */
+TARE_API bool tare_weights_item(const tare_weights *w, const tare_item *tensor, tare_item *out);
+/* What a load needs: bytes of the tensors, and of all else at the same time. */
+TARE_API tare_status tare_load_need(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, uint64_t *tensors,
+                                    uint64_t *reading, tare_error *err);
+
+typedef struct tare_receiver { /* who takes tensors as they are loaded, each that is no one else's once; any order, any thread */
+    /* Where the n bytes of a tensor go, or NULL: then they come in pieces. `tensor` is as it is loaded (tare_weights_item()). */
+    void *(*memory)(void *to, const tare_item *tensor, uint64_t n);
+    bool (*piece)(void *to, const tare_item *tensor, uint64_t first, const void *bytes, size_t n); /* a tensor's by rising `first` */
+    bool (*done)(void *to, const tare_item *tensor); /* it is complete */
+    void *to;
+} tare_receiver; /* false cancels */
+TARE_API tare_status tare_load_to(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, const tare_receiver *receiver,
+                                  tare_error *err);
+
+/* Layer by layer: the parts of a model that stay whole, in walk order, one at a time in memory that is used again. */
+typedef struct tare_window tare_window;
+typedef struct tare_unit {
+    const char *path;        /* "model.layers.3"; of a tensor of its own its path */
+    const char *class_name;  /* NULL for a tensor */
+    size_t first, n;         /* its tensors: tare_tensor_at(first ... first + n - 1) */
+    uint64_t bytes;
+} tare_unit;
+TARE_API tare_window *tare_window_open(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, tare_error *err);
+TARE_API size_t tare_window_units(const tare_window *w, const tare_unit **rows);
+TARE_API uint64_t tare_window_bytes(const tare_window *w); /* of the largest: as much is held */
+/* Loads a unit in place of the one before. */
+TARE_API tare_status tare_window_load(tare_window *w, size_t unit, tare_error *err);
+/* As of tare_weights_data(): of a tensor of the unit that is loaded, tied ones too; else NULL. */
+TARE_API void *tare_window_data(const tare_window *w, const tare_item *tensor, tare_item *as_held);
+TARE_API void tare_window_free(tare_window *w);
+
+/* Rewrites a checkpoint: what tare_load() with these options gives, as save_pretrained() writes a loaded model, tensor by tensor, so that
+ * the model may be larger than memory. */
+TARE_API tare_status tare_materialise(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, const char *dir,
+                                      const tare_save_options *how, tare_error *err);
+
 /* ---- devices ------------------------------------------------------------------------------------------------- */
 
 typedef enum tare_device_kind { TARE_DEVICE_GPU, TARE_DEVICE_MPS, TARE_DEVICE_CPU, TARE_DEVICE_DISK } tare_device_kind;

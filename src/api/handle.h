@@ -17,6 +17,7 @@ struct tare_model {
     tare_config own;        /* the part that the class takes: borrows from base */
     node *root;
     const char *note;
+    int dtype;              /* that it was built in: a tare_dtype */
     bool has_host;
     host host;
     tare_counts counts;
@@ -29,6 +30,10 @@ struct tare_model {
     init_plan plan;
     bool planned;
 };
+
+/* As from_pretrained() builds a model for these weights. */
+struct checkpoint;
+tare_model *model_for(const struct checkpoint *weights, const char *model, const tare_open_options *o, tare_error *err);
 
 /* Runs `work` with memory exhaustion caught: TARE_IO and "out_of_memory" then. */
 bool guarded(arena *a, tare_error *err, bool (*work)(void *to), void *to);

@@ -1,5 +1,6 @@
 /* tare_config_open(), tare_model_open() and their kin. */
 #include "handle.h"
+#include "../load/dtype.h"
 #include "../config/json.h"
 #include "../config/source.h"
 #include "../tree/tree.h"
@@ -31,6 +32,7 @@ typedef struct opening {
     tare_config *config;
     tare_model *made;    /* NULL: a config only */
     bool bare;
+    const checkpoint *weights; /* a model to load these into; NULL */
     val code;            /* auto_map of the file */
 } opening;
 
@@ -222,6 +224,11 @@ static bool build(opening *w) {
     if (w->o.attn && !read_attn(s, c, w->o.attn)) return false;
     if (w->o.dtype) cfg_dtype(c, dtype_word(w->o.dtype));
     val dtype = cfg_get(c, "dtype");
+    if (w->weights && !val_given(dtype)) {
+        const char *name = weights_dtype(w->weights, &s->err);
+        if (!name) return false;
+        dtype = val_text(name);
+    }
     int number = dtype.kind == VAL_TEXT && !w->o.plain ? dtype_number(dtype.s) : TARE_F32;
     if (number != TARE_F32 && number != TARE_F16 && number != TARE_BF16 && number != TARE_F64) {
         cfg_refuse(c, "dtype", "bad_value", "a model is built in float32, float16, bfloat16 or float64");
@@ -229,6 +236,7 @@ static bool build(opening *w) {
     }
     if (!w->o.plain) cfg_dtype(c, dtype.kind == VAL_TEXT ? dtype.s : NULL);
     m->own.c = c;
+    m->dtype = number;
     m->root = build_model(s, f, row, c, m->has_host ? &m->host : NULL, number);
     if (m->root) tree_count(m->root, &m->counts);
     return m->root != NULL;
@@ -267,6 +275,11 @@ static tare_model *open_model(opening *w, tare_error *err) {
         return NULL;
     }
     return m;
+}
+tare_model *model_for(const checkpoint *weights, const char *model, const tare_open_options *o, tare_error *err) {
+    opening w = {.model = model, .o = *o, .weights = weights};
+    if (w.o.dtype && !strcmp(w.o.dtype, "auto")) w.o.dtype = NULL;
+    return open_model(&w, err);
 }
 static bool no_source(const char *what, tare_error *err) {
     if (what) return false;

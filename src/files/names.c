@@ -26,6 +26,10 @@ size_t name_put(name_table *t, const char *name, size_t value) {
     if (!r->name) *r = (struct name_row){name, value}, t->n++;
     return r->value;
 }
+size_t name_get(const name_table *t, const char *name) {
+    const struct name_row *r = t->n ? row_of(t, name) : NULL;
+    return r && r->name ? r->value : SIZE_MAX;
+}
 
 /* ---- the order ---- */
 

@@ -10,6 +10,7 @@ typedef struct name_table {
 } name_table;
 /* The value of the name: `value` where it is new, else the one it came with first. */
 size_t name_put(name_table *t, const char *name, size_t value);
+size_t name_get(const name_table *t, const char *name); /* SIZE_MAX where it is not in the set */
 
 /* Upstream's order of keys: by the words between the dots, numbers by their value and before words. */
 int name_order(const char *a, const char *b);

@@ -1,0 +1,59 @@
+/* tare_check() and its report. */
+#include "checkpoint.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct tare_report {
+    arena a;
+    verdict v;
+};
+typedef struct checking {
+    const tare_model *m;
+    const tare_checkpoint *c;
+    tare_check_options o;
+    tare_report *r;
+    tare_error err;
+} checking;
+
+resolution *resolution_of(arena *a, const tare_model *m, const tare_checkpoint *c, const tare_check_options *o, tare_error *err) {
+    resolve_options how = {.dtype = m->dtype, .strip_prefix = o->strip_prefix, .add_prefix = o->add_prefix};
+    return resolve(a, m->root, c->c, &how, err);
+}
+static bool work(void *to) {
+    checking *w = to;
+    const resolution *r = resolution_of(&w->r->a, w->m, w->c, &w->o, &w->err);
+    return r && verdict_make(&w->r->v, &w->r->a, r, w->m->root, &w->o, &w->err);
+}
+tare_report *tare_check(const tare_model *m, const tare_checkpoint *c, const tare_check_options *options, tare_error *err) {
+    checking w = {.m = m, .c = c, .r = tarei_malloc(sizeof *w.r)};
+    if (options) w.o = *options;
+    if (w.r) {
+        memset(w.r, 0, sizeof *w.r);
+        if (guarded(&w.r->a, &w.err, work, &w)) return w.r;
+        tare_report_free(w.r);
+    } else error_set(&w.err, TARE_IO, "out_of_memory", NULL, "out of memory");
+    if (err) *err = w.err;
+    return NULL;
+}
+void tare_report_free(tare_report *r) {
+    if (!r) return;
+    arena_free(&r->a);
+    free(r);
+}
+
+/* ---- reading it ---- */
+
+const char *tare_row_name(tare_row_kind kind) {
+    static const char *const names[TARE_ROW_KINDS] = {
+        "matched", "renamed", "converted", "tied", "formula", "made", "missing", "shape", "dtype", "conversion", "unexpected", "ignorable", "surplus", "file",
+    };
+    return (unsigned)kind < TARE_ROW_KINDS ? names[kind] : "?";
+}
+void tare_report_verdict(const tare_report *r, tare_verdict *out) { *out = r->v.sum; }
+size_t tare_report_rows(const tare_report *r, const tare_row **rows) { return *rows = r->v.rows, r->v.row_n; }
+size_t tare_report_causes(const tare_report *r, const char *const **texts) { return *texts = r->v.causes, r->v.cause_n; }
+size_t tare_report_missing(const tare_report *r, const char *const **names) { return *names = r->v.missing, r->v.missing_n; }
+size_t tare_report_unexpected(const tare_report *r, const char *const **names) { return *names = r->v.unexpected, r->v.unexpected_n; }
+tare_status tare_report_mapping(const tare_report *r, bool (*visit)(void *to, const tare_mapping *row), void *to) {
+    return mapping_walk(&r->v, visit, to) ? TARE_OK : TARE_NO;
+}

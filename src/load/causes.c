@@ -1,0 +1,218 @@
+/* What is behind many rows at once, in a sentence with a remedy. */
+#include "verdict.h"
+#include "../build/mod.h"
+#include "../files/names.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a prefix ---- */
+
+typedef struct name_list { const char **v; size_t n; } name_list;
+static name_list names_of(verdict *v, tare_row_kind kind) {
+    name_list l = {arena_array(v->a, v->row_n, sizeof *l.v), 0};
+    for (size_t i = 0; i < v->row_n; i++)
+        if (v->rows[i].kind == kind) l.v[l.n++] = v->rows[i].name;
+    return l;
+}
+static bool ends_in(const char *text, const char *end, size_t *before) {
+    size_t n = strlen(text), k = strlen(end);
+    *before = n - k;
+    return n > k && !strcmp(text + n - k, end);
+}
+static name_table table_of(verdict *v, const name_list *l) {
+    name_table t = {.a = v->a};
+    for (size_t i = 0; i < l->n; i++) name_put(&t, l->v[i], i);
+    return t;
+}
+/* How many of `shorter`, with the prefix before them, are in `longer`. */
+static size_t matches(verdict *v, const name_list *shorter, const name_table *longer, const char *prefix) {
+    size_t n = 0;
+    for (size_t i = 0; i < shorter->n; i++) n += name_get(longer, arena_printf(v->a, "%s%s", prefix, shorter->v[i])) != SIZE_MAX;
+    return n;
+}
+/* The prefix that makes most of the shorter names into the longer ones, tried with a few of them. */
+static const char *best_prefix(verdict *v, const name_list *shorter, const name_list *longer, size_t *most) {
+    enum { TRIED = 3, CANDIDATES = 8 };
+    const char *best = NULL;
+    size_t candidates = 0;
+    name_table table = table_of(v, longer);
+    *most = 0;
+    for (size_t s = 0; s < TRIED && s < shorter->n; s++)
+        for (size_t i = 0, before; i < longer->n && candidates < CANDIDATES; i++) {
+            const char *name = shorter->v[s * (shorter->n / TRIED + (shorter->n < TRIED))];
+            if (!ends_in(longer->v[i], name, &before) || longer->v[i][before - 1] != '.') continue;
+            const char *prefix = arena_text(v->a, longer->v[i], before);
+            if (best && !strcmp(best, prefix)) continue;
+            candidates++;
+            size_t n = matches(v, shorter, &table, prefix);
+            if (n > *most) *most = n, best = prefix;
+        }
+    return best;
+}
+static void find_prefix(verdict *v, const name_list *missing, const name_list *unexpected) {
+    size_t strip, add;
+    if (!missing->n || !unexpected->n) return;
+    const char *longer_file = best_prefix(v, missing, unexpected, &strip), *longer_model = best_prefix(v, unexpected, missing, &add);
+    if (longer_file && strip >= add && strip * 2 > missing->n)
+        cause_add(v, "%zu of %zu missing equal unexpected ones without the prefix \"%s\": try --strip-prefix %s", strip, missing->n, longer_file,
+                  longer_file);
+    else if (longer_model && add * 2 > missing->n)
+        cause_add(v, "%zu of %zu missing equal unexpected ones with the prefix \"%s\": try --add-prefix %s", add, missing->n, longer_model, longer_model);
+}
+
+/* ---- a size in the config ---- */
+
+typedef struct size_cause { const char *key; int64_t model, file; size_t n; } size_cause;
+
+/* The first key of the config, or of its parts, that holds this number; NULL when there is none. */
+static const char *key_of_size(verdict *v, const cfg *c, const char *before, int64_t size) {
+    static const char *const keys[] = {
+        "vocab_size", "hidden_size", "intermediate_size", "max_position_embeddings", "num_labels", "n_embd", "n_positions", "n_inner", "d_model",
+        "d_ff", "d_kv", "moe_intermediate_size", "num_experts", "num_local_experts", "n_routed_experts", "projection_dim", "image_size", "patch_size",
+        "head_dim", "type_vocab_size", "num_channels", "embedding_size",
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        val x = cfg_get(c, keys[i]);
+        if (x.kind == VAL_INT && x.i == size) return arena_printf(v->a, "%s%s", before, keys[i]);
+    }
+    for (size_t i = 0; i < c->k->part_count; i++) {
+        val part = cfg_get(c, c->k->parts[i].key);
+        const char *found = part.kind == VAL_CFG ? key_of_size(v, part.cfg, arena_printf(v->a, "%s%s.", before, c->k->parts[i].key), size) : NULL;
+        if (found) return found;
+    }
+    return NULL;
+}
+static int differing(const tare_row *row) {
+    int which = -1;
+    if (row->rank != row->file_rank) return -1;
+    for (int i = 0; i < row->rank; i++) {
+        if (row->shape[i] == row->file_shape[i]) continue;
+        if (which >= 0) return -1;
+        which = i;
+    }
+    return which;
+}
+static bool is_transposed(const tare_row *row) {
+    return row->rank == 2 && row->file_rank == 2 && row->shape[0] == row->file_shape[1] && row->shape[1] == row->file_shape[0];
+}
+static void find_sizes(verdict *v) {
+    enum { MOST = 8 };
+    size_cause causes[MOST];
+    size_t n = 0, transposed = 0;
+    for (size_t i = 0; i < v->row_n; i++) {
+        const tare_row *row = &v->rows[i];
+        if (row->kind != TARE_ROW_SHAPE) continue;
+        int axis = differing(row);
+        if (is_transposed(row)) transposed++;
+        if (axis < 0) continue;
+        size_t k = 0;
+        while (k < n && (causes[k].model != row->shape[axis] || causes[k].file != row->file_shape[axis])) k++;
+        if (k < n) causes[k].n++;
+        else if (n < MOST) causes[n++] = (size_cause){NULL, row->shape[axis], row->file_shape[axis], 1};
+    }
+    if (transposed) cause_add(v, "%zu of them are transposed in the file: it is of another layout, such as Conv1D beside Linear", transposed);
+    for (size_t k = 0; k < n; k++) {
+        const char *key = key_of_size(v, v->root->config, "", causes[k].model);
+        if (key) cause_add(v, "%s is %" PRId64 " in the config, and the file says %" PRId64, key, causes[k].model, causes[k].file);
+    }
+}
+
+/* ---- layers ---- */
+
+/* The number behind the first ".layers." or the like: the first component of a name that is one. */
+static bool first_number(const char *name, size_t *prefix, int64_t *number) {
+    for (const char *p = name; (p = strchr(p, '.')); p++) {
+        char *end;
+        if (p[1] < '0' || p[1] > '9') continue;
+        *number = strtoll(p + 1, &end, 10);
+        *prefix = (size_t)(p + 1 - name);
+        return *end == '.' && *number >= 0;
+    }
+    return false;
+}
+static int64_t last_layer(const verdict *v, const char *prefix, size_t n, bool files) {
+    int64_t last = -1, number;
+    size_t k;
+    size_t all = files ? v->r->c->tensor_count : v->r->slots.n;
+    for (size_t i = 0; i < all; i++) {
+        const char *name = files ? v->r->keys[i].name : v->r->slots.v[i].path;
+        if (first_number(name, &k, &number) && k == n && !memcmp(name, prefix, n) && number > last) last = number;
+    }
+    return last;
+}
+static const char *key_of_layers(const cfg *c, int64_t layers) {
+    static const char *const keys[] = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "num_decoder_layers"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        val x = cfg_get(c, keys[i]);
+        if (x.kind == VAL_INT && x.i == layers) return keys[i];
+    }
+    return "the number of layers";
+}
+static void find_layers(verdict *v, const name_list *missing, const name_list *unexpected) {
+    enum { LISTS = 16 };
+    const name_list *lists[] = {missing, unexpected};
+    name_table met = {.a = v->a};
+    for (int which = 0; which < 2; which++)
+        for (size_t i = 0; i < lists[which]->n && met.n < LISTS; i++) {
+            const char *name = lists[which]->v[i];
+            size_t n, before = met.n;
+            int64_t number;
+            if (!first_number(name, &n, &number)) continue;
+            const char *list = arena_text(v->a, name, n);
+            if (name_put(&met, list, 0), met.n == before) continue;
+            int64_t model = last_layer(v, name, n, false), file = last_layer(v, name, n, true);
+            if (model == file || model < 0 || file < 0 ) continue;
+            cause_add(v, "%s is %" PRId64 " in the config, and the file has %" PRId64 ": %s{0...%" PRId64 "}", key_of_layers(v->root->config, model + 1),
+                      model + 1, file + 1, list, file);
+        }
+}
+
+/* ---- heads, ties, files ---- */
+
+static void find_head(verdict *v, const name_list *missing, const name_list *unexpected) {
+    const char *base = FACT(v->root->model, base_model_prefix);
+    size_t n = base ? strlen(base) : 0, heads = 0;
+    if (!n || !missing->n) return;
+    for (size_t i = 0; i < missing->n; i++) heads += strncmp(missing->v[i], base, n) || missing->v[i][n] != '.';
+    if (heads != missing->n || v->sum.expected <= missing->n) return;
+    val names = cfg_get(v->root->config, "architectures");
+    const char *of = names.kind == VAL_LIST && names.n && names.items[0].kind == VAL_TEXT ? names.items[0].s : NULL;
+    if (of && strcmp(of, v->root->cls))
+        cause_add(v, "the base model is whole, and what is missing is the head of %s: the config says that the file is of %s%s", v->root->cls, of,
+                  unexpected->n ? ", whose own head is what is unexpected" : "");
+}
+static void find_untied(verdict *v, const name_list *missing) {
+    const text_pair *ties = FACT(v->root->model, tied_weights_keys);
+    if (val_true(cfg_get(v->root->config, "tie_word_embeddings"))) return;
+    for (; ties && ties->from; ties++)
+        for (size_t i = 0; i < missing->n; i++)
+            if (!strcmp(missing->v[i], ties->from))
+                cause_add(v, "tie_word_embeddings is false, so %s is a tensor of its own; if it is meant to be %s: --set tie_word_embeddings=true", ties->from,
+                          ties->to);
+}
+static void find_files(verdict *v, const name_list *missing) {
+    size_t absent = 0, first = SIZE_MAX;
+    for (size_t i = 0; i < v->r->c->file_count; i++)
+        if (!v->r->c->files[i].present && absent++ == 0) first = i;
+    if (absent && missing->n)
+        cause_add(v, "%zu file%s not there, %s%s: %s missing may be in %s", absent, absent == 1 ? " is" : "s are", v->r->c->files[first].name,
+                  absent == 1 ? "" : " and others", missing->n == 1 ? "what is" : "all that is", absent == 1 ? "it" : "them");
+}
+static void find_quantised(verdict *v) {
+    val q = cfg_get(v->root->config, "quantization_config"), method = dict_get(q, "quant_method");
+    if (q.kind == VAL_DICT && (v->sum.rows[TARE_ROW_DTYPE] || v->sum.rows[TARE_ROW_UNEXPECTED] || v->sum.rows[TARE_ROW_SHAPE]))
+        cause_add(v, "the config says that the weights are quantised%s%s; they are held against the plain model, for quantised ones are not in this release",
+                  method.kind == VAL_TEXT ? " by " : "", method.kind == VAL_TEXT ? method.s : "");
+}
+
+void causes_find(verdict *v) {
+    name_list missing = names_of(v, TARE_ROW_MISSING), unexpected = names_of(v, TARE_ROW_UNEXPECTED);
+    find_files(v, &missing);
+    find_prefix(v, &missing, &unexpected);
+    find_sizes(v);
+    find_layers(v, &missing, &unexpected);
+    find_head(v, &missing, &unexpected);
+    find_untied(v, &missing);
+    find_quantised(v);
+}

@@ -1,0 +1,302 @@
+#include "resolve.h"
+#include "tie.h"
+#include "../build/mod.h"
+#include "../build/sets.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct resolving {
+    arena *a;
+    patterns p;
+    resolution *r;
+    const node *root;
+    const resolve_options *o;
+    transform *renamings;
+    size_t *renaming_rule, *converter_rule; /* which of the held rules each one is */
+    size_t renaming_n;
+    const char *base;                       /* the root's base_model_prefix */
+    const char **first_key;                 /* of each slot that is filled: the first key that did it */
+    tare_error err;                         /* of the patterns and operations */
+} resolving;
+
+/* ---- rules ---- */
+
+static bool make_transforms(resolving *w) {
+    resolution *r = w->r;
+    rules_collect(w->a, w->root, &r->rules);
+    rules_add_legacy(w->a, &r->rules);
+    size_t n = r->rules.n;
+    w->renamings = arena_array(w->a, n, sizeof *w->renamings);
+    w->renaming_rule = arena_array(w->a, n, sizeof *w->renaming_rule);
+    w->converter_rule = arena_array(w->a, n, sizeof *w->converter_rule);
+    r->converters = arena_array(w->a, n, sizeof *r->converters);
+    r->ops = arena_array(w->a, n, sizeof *r->ops);
+    r->used = arena_array(w->a, n, sizeof *r->used);
+    for (size_t i = 0; i < n; i++) {
+        const layout_rule *rule = r->rules.v[i].rule;
+        bool converts = rule->what == LAYOUT_CONVERT;
+        transform *t = converts ? &r->converters[r->converter_n] : &w->renamings[w->renaming_n];
+        if (!transform_load(&w->p, rule, t)) return false;
+        t->scope = r->rules.v[i].scope;
+        t->base = w->base;
+        if (converts) w->converter_rule[r->converter_n] = i, r->ops[r->converter_n++] = rule->ops;
+        else w->renaming_rule[w->renaming_n++] = i;
+    }
+    return true;
+}
+
+/* ---- names ---- */
+
+static bool has(const resolving *w, const char *name) { return slots_find(&w->r->slots, name) != SIZE_MAX; }
+/* A head loads a base model's file and the reverse, key by key. The character that upstream takes off with the prefix may be any. */
+static const char *fit_prefix(resolving *w, const char *name) {
+    size_t n = strlen(w->base);
+    if (!strncmp(name, w->base, n) && name[n] && name[n] != '\n' && has(w, name + n + 1)) return name + n + 1;
+    const char *longer = arena_printf(w->a, "%s.%s", w->base, name);
+    return has(w, longer) ? longer : name;
+}
+static const char *asked_prefix(const resolving *w, const char *key) {
+    const resolve_options *o = w->o;
+    size_t n = o->strip_prefix ? strlen(o->strip_prefix) : 0;
+    if (n && !strncmp(key, o->strip_prefix, n)) key += n;
+    return o->add_prefix ? arena_printf(w->a, "%s%s", o->add_prefix, key) : key;
+}
+static const char *renamed(resolving *w, const char *key) {
+    for (size_t i = 0, which; i < w->renaming_n; i++) {
+        const char *other = transform_key(&w->p, &w->renamings[i], key, &which);
+        if (!other) continue;
+        key = other;
+        w->r->used[w->renaming_rule[i]] = true;
+    }
+    return key;
+}
+static const char *converted(resolving *w, const char *key, load_key *k) {
+    resolution *r = w->r;
+    for (size_t i = 0; i < r->converter_n; i++) {
+        const char *other = transform_key(&w->p, &r->converters[i], key, &k->pattern);
+        if (!other) continue;
+        r->used[w->converter_rule[i]] = true;
+        k->converter = i;
+        return other;
+    }
+    return key;
+}
+/* Of converters with the same pattern the last one's operations run. */
+static void last_of_its_kind(const resolution *r, load_key *k) {
+    const char *pattern = r->converters[k->converter].from[k->pattern];
+    for (size_t i = k->converter; i < r->converter_n; i++)
+        for (size_t j = 0; j < r->converters[i].from_n; j++)
+            if (!strcmp(r->converters[i].from[j], pattern)) k->converter = i, k->pattern = j;
+}
+static void name_key(resolving *w, const char *key, load_key *k) {
+    key = asked_prefix(w, key);
+    *k = (load_key){.converter = SIZE_MAX};
+    k->name = fit_prefix(w, converted(w, renamed(w, key), k));
+    if (!has(w, k->name) && has(w, key)) k->name = fit_prefix(w, key), k->converter = SIZE_MAX;
+    k->slot = slots_find(&w->r->slots, k->name);
+    k->fate = k->slot == SIZE_MAX ? KEY_UNEXPECTED : k->converter != SIZE_MAX ? KEY_CONVERTED : strcmp(key, k->name) ? KEY_RENAMED : KEY_MATCHED;
+    if (k->converter != SIZE_MAX) last_of_its_kind(w->r, k);
+}
+
+/* ---- filling slots ---- */
+
+static bool same_shape(const load_slot *s, int rank, const int64_t *shape) {
+    bool same = rank == s->t->rank;
+    for (int i = 0; same && i < rank; i++) same = shape[i] == s->t->shape[i];
+    return same;
+}
+/* What upstream sets later stays: keys come in order, and each tensor is set when its first key's turn comes. */
+static void fill_slot(resolving *w, size_t slot, const char *first_key, size_t tensor, const value *made, int rank, const int64_t *shape) {
+    load_slot *s = &w->r->slots.v[w->r->slots.v[slot].same];
+    const char **before = &w->first_key[s - w->r->slots.v];
+    if (*before && name_order(first_key, *before) < 0) return;
+    *before = first_key;
+    s->from = FROM_FILE;
+    s->tensor = tensor;
+    s->made = made;
+    s->mismatched = !same_shape(s, rank, shape);
+    s->rank = (int8_t)rank;
+    s->shape = shape;
+}
+static void add_fault(resolving *w, size_t slot, const char *message) {
+    resolution *r = w->r;
+    r->faults = arena_grow(w->a, r->faults, r->fault_n, &r->fault_cap, 1, sizeof *r->faults);
+    r->faults[r->fault_n++] = (load_fault){slot, message};
+}
+
+typedef struct bucket { const size_t *tensors; size_t n; } bucket; /* of the checkpoint, in upstream's order: what became one name */
+
+static bool shape_of(void *to, const char *key, int *rank, const int64_t **shape) {
+    const load_slots *s = to;
+    size_t i = slots_find(s, key);
+    if (i == SIZE_MAX) return false;
+    *rank = s->v[i].t->rank;
+    *shape = s->v[i].t->shape;
+    return true;
+}
+/* Every later key that is not the converter's own: upstream hands it to the operations all the same. Only where they look for their
+ * patterns by name it does no harm. */
+static bool foreign(resolving *w, const transform *t, load_key *k) {
+    k->fate = KEY_SURPLUS;
+    if (t->from_n == 1) w->r->crash = arena_printf(w->a, "%s is in the file as it is and in parts", k->name);
+    return t->from_n == 1;
+}
+static op_input *input_of(op_input *inputs, size_t *n, const char *pattern) {
+    for (size_t i = 0; i < *n; i++)
+        if (inputs[i].pattern == pattern) return &inputs[i];
+    inputs[*n] = (op_input){.pattern = pattern};
+    return &inputs[(*n)++];
+}
+static bool collect(resolving *w, const bucket *b, size_t converter, op_input *inputs, size_t *n) {
+    const transform *t = &w->r->converters[converter];
+    for (size_t i = 0; i < b->n; i++) {
+        load_key *k = &w->r->keys[b->tensors[i]];
+        const file_tensor *f = &w->r->c->tensors[b->tensors[i]];
+        if (k->converter != converter) {
+            if (foreign(w, t, k)) return false;
+            continue;
+        }
+        op_input *in = input_of(inputs, n, t->from[k->pattern]);
+        in->values = arena_grow(w->a, in->values, in->n, &in->cap, 1, sizeof *in->values);
+        if (!value_whole(w->a, b->tensors[i], f->rank, f->shape, &in->values[in->n++])) {
+            add_fault(w, k->slot, arena_printf(w->a, "%s has %d dimensions, more than is known here", f->key, f->rank));
+            return false;
+        }
+    }
+    return true;
+}
+static void convert(resolving *w, const bucket *b) {
+    resolution *r = w->r;
+    const load_key *first = &r->keys[b->tensors[0]];
+    const transform *t = &r->converters[first->converter];
+    op_input *inputs = arena_array(w->a, t->from_n, sizeof *inputs);
+    op_outputs out = {0};
+    size_t n = 0;
+    if (!collect(w, b, first->converter, inputs, &n)) return;
+    op_work work = {.p = &w->p, .t = t, .ops = r->ops[first->converter], .config = w->root->config, .shape_of = shape_of, .to = &r->slots,
+                    .key = first->name};
+    if (!ops_run(&work, inputs, n, &out)) {
+        if (strcmp(w->err.code, "conversion")) return;
+        add_fault(w, first->slot, arena_text(w->a, w->err.message, strlen(w->err.message)));
+        w->err = (tare_error){0};
+        return;
+    }
+    for (size_t i = 0; i < out.n; i++) {
+        size_t slot = slots_find(&r->slots, out.v[i].name);
+        if (slot == SIZE_MAX) r->crash = arena_printf(w->a, "a converter makes %s, which the model does not have", out.v[i].name);
+        else fill_slot(w, slot, r->c->tensors[b->tensors[0]].key, b->tensors[0], &out.v[i].v, out.v[i].v.rank, out.v[i].v.shape);
+    }
+}
+static void fill_from(resolving *w, const bucket *b) {
+    load_key *first = &w->r->keys[b->tensors[0]];
+    if (first->converter != SIZE_MAX) {
+        convert(w, b);
+        return;
+    }
+    const file_tensor *f = &w->r->c->tensors[b->tensors[0]];
+    fill_slot(w, first->slot, f->key, b->tensors[0], NULL, f->rank, f->shape);
+    for (size_t i = 1; i < b->n; i++) w->r->keys[b->tensors[i]].fate = KEY_SURPLUS;
+}
+
+/* ---- upstream's order ---- */
+
+static int by_key(const void *x, const void *y, void *to) {
+    const checkpoint *c = to;
+    return name_order(c->tensors[*(const size_t *)x].key, c->tensors[*(const size_t *)y].key);
+}
+/* Tensors of the checkpoint by the slot that they became, each slot's in the order of their keys. */
+static void fill_all(resolving *w) {
+    resolution *r = w->r;
+    size_t n = r->c->tensor_count, *count = arena_array(w->a, r->slots.n + 1, sizeof *count), *sorted = arena_array(w->a, n, sizeof *sorted);
+    for (size_t i = 0; i < n; i++)
+        if (!r->c->tensors[i].replaced && r->keys[i].slot != SIZE_MAX) count[r->keys[i].slot + 1]++;
+    for (size_t i = 0; i < r->slots.n; i++) count[i + 1] += count[i];
+    for (size_t i = 0; i < n; i++)
+        if (!r->c->tensors[i].replaced && r->keys[i].slot != SIZE_MAX) sorted[count[r->keys[i].slot]++] = i;
+    for (size_t slot = 0, from = 0; slot < r->slots.n && w->err.status == TARE_OK; from = count[slot++]) {
+        bucket b = {sorted + from, count[slot] - from};
+        if (b.n > 1) qsort_r(sorted + from, b.n, sizeof *sorted, by_key, (void *)(uintptr_t)r->c);
+        if (b.n) fill_from(w, &b);
+    }
+}
+static void name_all(resolving *w) {
+    const checkpoint *c = w->r->c;
+    w->r->keys = arena_array(w->a, c->tensor_count, sizeof *w->r->keys);
+    for (size_t i = 0; i < c->tensor_count && w->err.status == TARE_OK; i++) {
+        load_key *k = &w->r->keys[i];
+        if (c->tensors[i].replaced) *k = (load_key){.fate = KEY_SURPLUS, .name = c->tensors[i].key, .slot = SIZE_MAX, .converter = SIZE_MAX};
+        else name_key(w, c->tensors[i].key, k);
+    }
+}
+
+/* ---- what nobody minds ---- */
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), k = strlen(end);
+    return n >= k && !strcmp(text + n - k, end);
+}
+static bool has_buffer(const load_slots *s, const char *end) {
+    for (size_t i = 0; i < s->n; i++)
+        if (s->v[i].t->kind == TARE_BUFFER && ends_with(s->v[i].path, end)) return true;
+    return false;
+}
+typedef struct ignore_list { const char **text; void **compiled; size_t n; } ignore_list;
+static ignore_list ignores(resolving *w, model_set which, const char *const *more) {
+    val set = set_of(w->a, w->root, which);
+    ignore_list l = {arena_array(w->a, set.n + 2, sizeof *l.text), arena_array(w->a, set.n + 2, sizeof *l.compiled), 0};
+    for (uint32_t i = 0; i < set.n; i++) l.text[l.n++] = set.items[i].s;
+    while (more && *more) l.text[l.n++] = *more++;
+    for (size_t i = 0; i < l.n; i++) l.compiled[i] = pattern_compile(&w->p, l.text[i]);
+    return l;
+}
+static const char *ignored(resolving *w, const ignore_list *l, const char *name) {
+    for (size_t i = 0; i < l->n; i++)
+        if (pattern_found(&w->p, l->compiled[i], name)) return l->text[i];
+    return NULL;
+}
+static void ignore_keys(resolving *w) {
+    const char *more[3] = {NULL, NULL, NULL};
+    size_t n = 0;
+    if (has_buffer(&w->r->slots, "rotary_emb.inv_freq")) more[n++] = "rotary_emb\\.inv_freq";
+    if (has_buffer(&w->r->slots, "position_ids")) more[n++] = "(^|\\.)position_ids$";
+    ignore_list l = ignores(w, SET_IGNORE_UNEXPECTED, more);
+    for (size_t i = 0; l.n && i < w->r->c->tensor_count; i++) {
+        load_key *k = &w->r->keys[i];
+        if (k->fate == KEY_UNEXPECTED && (k->ignored_by = ignored(w, &l, k->name))) k->fate = KEY_IGNORED;
+    }
+}
+static void ignore_slots(resolving *w) {
+    ignore_list l = ignores(w, SET_IGNORE_MISSING, NULL);
+    for (size_t i = 0; l.n && i < w->r->slots.n; i++) {
+        load_slot *s = &w->r->slots.v[i];
+        if (s->from == FROM_NOWHERE && ignored(w, &l, s->path)) s->from = FROM_ITSELF;
+    }
+}
+/* A module's second name means the tensors of its first. What is not loaded keeps the dtype that it was made in. */
+static void settle(load_slots *s) {
+    for (size_t i = 0; i < s->n; i++) {
+        load_slot *one = &s->v[i];
+        if (one->same != i && one->from == FROM_NOWHERE && s->v[one->same].from != FROM_NOWHERE) one->from = FROM_TIE, one->tie = one->same;
+        if (one->from == FROM_NOWHERE || one->from == FROM_ITSELF) one->dtype = tensor_held(one->t)->dtype;
+    }
+}
+
+resolution *resolve(arena *a, const node *root, const checkpoint *c, const resolve_options *o, tare_error *err) {
+    resolving w = {.a = a, .root = root, .o = o, .r = arena_new(a, resolution)};
+    const char *base = root->model ? FACT(root->model, base_model_prefix) : NULL;
+    w.base = base ? base : "";
+    w.r->c = c;
+    patterns_start(&w.p, a, &w.err);
+    if (slots_make(&w.r->slots, &w.p, root, o->dtype, &w.err) && make_transforms(&w)) {
+        w.first_key = arena_array(a, w.r->slots.n, sizeof *w.first_key);
+        name_all(&w);
+        fill_all(&w);
+        if (w.err.status == TARE_OK) ties_settle(w.r, a, root);
+        ignore_keys(&w);
+        ignore_slots(&w);
+        settle(&w.r->slots);
+    }
+    if (w.err.status == TARE_OK) return w.r;
+    *err = w.err;
+    return NULL;
+}
