@@ -23,6 +23,7 @@ typedef struct weights_file {
     const char *name;      /* below the folder */
     const char *path;      /* to open it */
     uint64_t bytes, data_at; /* of the whole file; where tensors begin */
+    uint64_t stamp;          /* of which file it was and when it was written, to know it again */
     size_t first, n;       /* its tensors */
     int fd;                /* -1: not open yet */
     bool present;          /* false: the index names it, and it is not there */
@@ -63,7 +64,7 @@ typedef struct checkpoint {
     const char *index;       /* the index's name, or NULL */
     const char *index_dtype; /* its metadata.dtype, or NULL */
     uint64_t data_bytes;     /* of all tensors that count */
-    struct name_table *keys; /* key -> tensor, of those that count */
+    struct key_table *keys;  /* key -> tensor, of those that count */
     pthread_mutex_t lock;    /* of fd */
 } checkpoint;
 

@@ -3,6 +3,7 @@
 #include "shards.h"
 #include "../core/arena.h"
 #include "../core/buf.h"
+#include "utf8.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,20 +25,6 @@ typedef struct split {
 
 /* ---- names in JSON ---- */
 
-/* Bytes of the UTF-8 sequence at text, 0 when it is broken. */
-static size_t code_point(const char *text, uint32_t *code) {
-    const unsigned char *s = (const unsigned char *)text;
-    size_t n = *s < 0x80 ? 1 : *s >= 0xC2 && *s < 0xE0 ? 2 : *s >= 0xE0 && *s < 0xF0 ? 3 : *s >= 0xF0 && *s < 0xF5 ? 4 : 0;
-    if (!n) return 0;
-    *code = n == 1 ? *s : *s & (0x7Fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xC0) != 0x80) return 0;
-        *code = *code << 6 | (s[i] & 0x3Fu);
-    }
-    bool bad = (n == 3 && *code < 0x800) || (n == 4 && *code < 0x10000) || *code > 0x10FFFF || (*code >= 0xD800 && *code < 0xE000);
-    return bad ? 0 : n;
-}
-
 static const char *short_escape(uint32_t code) {
     switch (code) {
     case '"': return "\\\"";
@@ -56,7 +43,7 @@ static void put_string(sink *o, const char *text, bool ascii) {
     sink_char(o, '"');
     for (uint32_t code; *text;) {
         char escape[16];
-        size_t n = code_point(text, &code);
+        size_t n = utf8_point(text, &code);
         if (short_escape(code)) {
             sink_text(o, short_escape(code));
         } else if (code < 0x20 || (ascii && code >= 0x7F && code < 0x10000)) {
@@ -87,7 +74,7 @@ static bool bytes_of(const save_tensor *t, uint64_t *bytes) {
 static bool key_is_fine(const char *key) {
     uint32_t code;
     for (const char *s = key; *s;) {
-        size_t n = code_point(s, &code);
+        size_t n = utf8_point(s, &code);
         if (!n) return false;
         s += n;
     }
