@@ -16,23 +16,43 @@ typedef struct text_pair { const char *from, *to; } text_pair;
 /* How a model's files differ from the model: upstream's conversion mapping, written from file to model as upstream writes it.
  * Patterns are upstream's regular expressions, letter for letter. Saving takes the rules backwards. */
 typedef struct layout_op { /* what is done to the tensors that a converter takes */
-    enum { OP_END, OP_MERGE_MODULELIST, OP_CONCATENATE, OP_CHUNK, OP_SPLIT, OP_TRANSPOSE, OP_INTERLEAVE, OP_PERMUTE_FOR_ROPE } what;
-    int dim, dim1;           /* dim1: of Transpose */
+    enum { OP_END, OP_MERGE_MODULELIST, OP_CONCATENATE, OP_CHUNK, OP_SPLIT, OP_TRANSPOSE, OP_INTERLEAVE, OP_PERMUTE_FOR_ROPE,
+           OP_ERNIE_TEXT_VISION } what;
+    int dim, dim1;           /* dim1: of Transpose the other one, of ErnieFuseAndSplitTextVisionExperts the one to join along */
     bool check_dims;         /* of Transpose: only where the shapes differ */
     const char *attribute;   /* of Concatenate and Chunk: the config's key for how many; of PermuteForRope: the sub-config */
-    const char *const *only; /* of PermuteForRope: the layers' names */
+    const char *const *only; /* of PermuteForRope: words in the names of those that it sorts; NULL: all */
 } layout_op;
 typedef struct layout_rule {
-    enum { LAYOUT_END, LAYOUT_RENAME, LAYOUT_CONVERT, LAYOUT_PREFIX_ADD, LAYOUT_PREFIX_REMOVE } what;
-    const char *const *file, *const *model; /* patterns; of a prefix: file[0] is it */
+    enum { LAYOUT_END, LAYOUT_RENAME, LAYOUT_CONVERT, LAYOUT_PREFIX_ADD, LAYOUT_PREFIX_REMOVE, LAYOUT_GROUP_RENAME, LAYOUT_RENAME_SHIFTED } what;
+    const char *const *file, *const *model; /* patterns; of a prefix: file[0] is it, and model[0] what stands before it, or model is NULL */
     const layout_op *ops;
+    int offset;                             /* of LAYOUT_RENAME_SHIFTED: from the file's number to the model's */
 } layout_rule;
 #define LAYOUT(...) ((const layout_rule[]){__VA_ARGS__, {.what = LAYOUT_END}})
-#define RENAME(in_file, in_model) {LAYOUT_RENAME, SET(in_file), SET(in_model), NULL}
-#define CONVERT(in_file, in_model, ...) {LAYOUT_CONVERT, in_file, in_model, (const layout_op[]){__VA_ARGS__, {.what = OP_END}}}
-#define PREFIX_REMOVE(prefix) {LAYOUT_PREFIX_REMOVE, SET(prefix), NULL, NULL} /* for loading alone: a fresh model is saved without */
+#define RENAME(in_file, in_model) {.what = LAYOUT_RENAME, .file = SET(in_file), .model = SET(in_model)}
+#define RENAME_SHIFTED(in_file, in_model, by) {.what = LAYOUT_RENAME_SHIFTED, .file = SET(in_file), .model = SET(in_model), .offset = (by)}
+/* GroupWeightRename: the first of in_file becomes the first of in_model, and so on, in files where the first of in_file occurs at all. */
+#define GROUP_RENAME(in_file, in_model) {.what = LAYOUT_GROUP_RENAME, .file = in_file, .model = in_model}
+/* PrefixChange, with the model_prefix that stands before what is added or removed. For loading alone: a fresh model is saved without. */
+#define PREFIX_ADD(prefix) {.what = LAYOUT_PREFIX_ADD, .file = SET(prefix)}
+#define PREFIX_ADD_IN(model_prefix, prefix) {.what = LAYOUT_PREFIX_ADD, .file = SET(prefix), .model = SET(model_prefix)}
+#define PREFIX_REMOVE(prefix) {.what = LAYOUT_PREFIX_REMOVE, .file = SET(prefix)}
+#define PREFIX_REMOVE_IN(model_prefix, prefix) {.what = LAYOUT_PREFIX_REMOVE, .file = SET(prefix), .model = SET(model_prefix)}
+#define CONVERT(in_file, in_model, ...) \
+    {.what = LAYOUT_CONVERT, .file = in_file, .model = in_model, .ops = (const layout_op[]){__VA_ARGS__, {.what = OP_END}}}
 #define MergeModulelist(d) {.what = OP_MERGE_MODULELIST, .dim = (d)}
 #define Concatenate(d) {.what = OP_CONCATENATE, .dim = (d)}
+#define ConcatenateBy(d, num_shards) {.what = OP_CONCATENATE, .dim = (d), .attribute = (num_shards)} /* num_shards_attribute */
+#define Chunk(d) {.what = OP_CHUNK, .dim = (d)}
+#define ChunkBy(d, num_shards) {.what = OP_CHUNK, .dim = (d), .attribute = (num_shards)}
+#define Split(d) {.what = OP_SPLIT, .dim = (d)}
+#define Transpose(d0, d1) {.what = OP_TRANSPOSE, .dim = (d0), .dim1 = (d1)}
+#define TransposeChecked(d0, d1) {.what = OP_TRANSPOSE, .dim = (d0), .dim1 = (d1), .check_dims = true}
+#define Interleave(d) {.what = OP_INTERLEAVE, .dim = (d)}
+#define PermuteForRope(subconfig, ...) {.what = OP_PERMUTE_FOR_ROPE, .attribute = (subconfig), .only = SET(__VA_ARGS__)}
+#define PermuteAllForRope(subconfig) {.what = OP_PERMUTE_FOR_ROPE, .attribute = (subconfig)}
+#define ErnieFuseAndSplitTextVisionExperts(stack_dim, concat_dim) {.what = OP_ERNIE_TEXT_VISION, .dim = (stack_dim), .dim1 = (concat_dim)}
 /* A list of experts, each with three linear layers, that the model holds as two stacked parameters. */
 #define EXPERTS(experts, gate, up, down)                                                                                         \
     CONVERT(SET(experts ".*." gate ".weight", experts ".*." up ".weight"), SET(experts ".gate_up_proj"), MergeModulelist(0), Concatenate(1)), \

@@ -12,43 +12,12 @@ typedef struct maker {
     tare_error *err;
     patterns p;
     saved_slots slots;
-    transform *renamings, *converters;   /* backwards: the last rule first */
-    const layout_op **ops;               /* of each converter */
-    size_t renaming_n, converter_n;
+    rule_set rules;
     layout_entry *entries;
     layout_source *sources;
     size_t n, cap;
     name_table keys;
 } maker;
-
-/* ---- rules, taken backwards ---- */
-
-static bool make_transforms(maker *k, const node *root) {
-    held_rules rules;
-    rules_collect(k->a, root, &rules);
-    k->renamings = arena_array(k->a, rules.n, sizeof *k->renamings);
-    k->converters = arena_array(k->a, rules.n, sizeof *k->converters);
-    k->ops = arena_array(k->a, rules.n, sizeof *k->ops);
-    for (size_t i = rules.n; i-- > 0;) {
-        const layout_rule *r = rules.v[i].rule;
-        bool converts = r->what == LAYOUT_CONVERT;
-        if (!converts && r->what != LAYOUT_RENAME) continue; /* whether a file had the prefix is known to a loaded model alone */
-        transform *t = converts ? &k->converters[k->converter_n] : &k->renamings[k->renaming_n];
-        if (!transform_make(&k->p, r->model, r->file, t)) return false;
-        t->scope = rules.v[i].scope;
-        t->base = rules.base;
-        if (converts) k->ops[k->converter_n++] = r->ops;
-        else k->renaming_n++;
-    }
-    return true;
-}
-static const char *renamed(maker *k, const char *key) {
-    for (size_t i = 0, which; i < k->renaming_n; i++) {
-        const char *other = transform_key(&k->p, &k->renamings[i], key, &which);
-        if (other) key = other;
-    }
-    return key;
-}
 
 /* ---- entries ---- */
 
@@ -108,7 +77,7 @@ static bool add_views(maker *k, const saved_slot *slot, const named_views *views
     layout_piece *pieces = arena_array(k->a, views->n, sizeof *pieces);
     s->pieces = pieces;
     for (size_t i = 0; i < views->n; i++) {
-        if (!add_view(k, renamed(k, views->v[i].name), &views->v[i].v, slot->tensor, s, pieces)) return false;
+        if (!add_view(k, rules_rename(&k->p, &k->rules, views->v[i].name), &views->v[i].v, slot->tensor, s, pieces)) return false;
         if (i && views->v[i].v.copy == views->v[i - 1].v.copy) k->entries[k->n - 1].with = k->entries[k->n - 2].with; /* they follow each other */
     }
     qsort(pieces, s->count, sizeof *pieces, by_place);
@@ -117,25 +86,13 @@ static bool add_views(maker *k, const saved_slot *slot, const named_views *views
 
 /* ---- slots ---- */
 
-/* Which converter matches, and what it makes of the key; of converters with the same pattern the last one's operations run. */
-static const char *converted(maker *k, const char *path, size_t *converter, size_t *which) {
-    const char *key = NULL, *pattern;
-    size_t i = 0;
-    for (; i < k->converter_n && !key; i++) key = transform_key(&k->p, &k->converters[i], path, which);
-    if (!key) return NULL;
-    pattern = k->converters[i - 1].from[*which];
-    for (*converter = i - 1; i < k->converter_n; i++)
-        for (size_t j = 0; j < k->converters[i].from_n; j++)
-            if (!strcmp(k->converters[i].from[j], pattern)) *converter = i, *which = j;
-    return key;
-}
 static bool add_slot(maker *k, const saved_slot *slot) {
     named_view whole = {.name = slot->path};
     named_views views = {&whole, 1};
     size_t converter, which;
     if (!view_of(slot->tensor, &whole.v)) return too_large(k, slot->path);
-    const char *key = converted(k, slot->path, &converter, &which);
-    if (key && !undo_ops(&k->p, k->ops[converter], &k->converters[converter], which, key, &whole.v, &views)) return false;
+    const char *key = rules_convert(&k->p, &k->rules, slot->path, &converter, &which);
+    if (key && !undo_ops(&k->p, k->rules.converters[converter].ops, &k->rules.converters[converter].t, which, key, &whole.v, &views)) return false;
     return add_views(k, slot, &views) && k->err->status == TARE_OK;
 }
 static int by_name(const void *x, const void *y) {
@@ -150,7 +107,7 @@ static bool add_slots(maker *k) {
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++)
         if (s->v[i].saved) sorted[n++] = &s->v[i];
-    if (n && k->renaming_n + k->converter_n) qsort(sorted, n, sizeof *sorted, by_name);
+    if (n && k->rules.renaming_n + k->rules.converter_n) qsort(sorted, n, sizeof *sorted, by_name);
     for (size_t i = 0; i < n; i++)
         if (!add_slot(k, sorted[i])) return false;
     return true;
@@ -159,7 +116,7 @@ static bool add_slots(maker *k) {
 const layout *layout_make(arena *a, const node *root, tare_error *err) {
     maker k = {.a = a, .err = err, .keys = {.a = a}};
     patterns_start(&k.p, a, err);
-    if (!saved_collect(&k.slots, &k.p, root) || !make_transforms(&k, root)) return NULL;
+    if (!saved_collect(&k.slots, &k.p, root) || !rules_for_save(&k.p, root, &k.rules)) return NULL;
     k.sources = arena_array(a, k.slots.n, sizeof *k.sources);
     for (size_t i = 0; i < k.slots.n; i++) k.sources[i].tensor = k.slots.v[i].tensor;
     if (!add_slots(&k)) return NULL;

@@ -20,13 +20,17 @@ typedef struct transform {
     const char **from, **to;   /* as they are used: anchors, groups and escapes brought to the side that needs them */
     size_t from_n, to_n;
     const char *scope, *base;  /* only keys below base.scope. or scope.; scope NULL: every key */
-    void *compiled;
-    uint32_t *group;           /* of each `from` in the compiled expression */
+    bool pairs;                /* from[i] becomes to[i], not to[0]; and none does before from[0] has been found in some key */
+    int64_t offset;            /* added to the number that the group matched */
+    bool awake, used;          /* of pairs: from[0] has been found; some key was renamed */
+    struct branch *branches;   /* of each `from`, in the order in which they are tried */
+    void *compiled;            /* NULL: no branch needs a regular expression */
 } transform;
 /* False, with an error, for patterns that upstream's classes refuse too. */
 bool transform_make(patterns *p, const char *const *from, const char *const *to, transform *out);
-/* The key with the first match replaced by to[0], and which of `from` it was; NULL when none matches, or after an error. */
-const char *transform_key(patterns *p, const transform *t, const char *key, size_t *which);
+/* The key with the first match replaced by its other side, and which of `from` it was; NULL when none matches, or after an error.
+ * Keys of a checkpoint are to come in upstream's order: pairs depend on it. */
+const char *transform_key(patterns *p, transform *t, const char *key, size_t *which);
 /* `text` with the first (all: every) `what` in it replaced. */
 const char *text_replace(arena *a, const char *text, const char *what, const char *by, bool all);
 #endif

@@ -1,7 +1,10 @@
 #include "rules.h"
 #include "../build/mod.h"
 #include "../tree/tree.h"
+#include <stdlib.h>
 #include <string.h>
+
+/* ---- which rules ---- */
 
 typedef struct claim { /* a class name or model type whose rules were taken, and where */
     const char *name, *path;
@@ -66,4 +69,116 @@ void rules_collect(arena *a, const node *root, held_rules *out) {
     *out = (held_rules){.base = base ? base : ""};
     walk w = {.a = a, .out = out};
     tree_walk(root, visit, &w);
+}
+static const layout_rule legacy[] = {
+    RENAME("LayerNorm.gamma", "LayerNorm.weight"),
+    RENAME("LayerNorm.beta", "LayerNorm.bias"),
+    RENAME(".weight_g", ".parametrizations.weight.original0"),
+    RENAME(".weight_v", ".parametrizations.weight.original1"),
+    {.what = LAYOUT_RENAME, .file = SET("^model\\.language_model\\.model", "^language_model\\.model\\.model"), .model = SET("model.language_model")},
+    {.what = LAYOUT_END},
+};
+const layout_rule *rules_legacy(void) { return legacy; }
+
+/* ---- as transforms ---- */
+
+/* Upstream's expressions for PrefixChange. */
+static bool make_prefix(patterns *p, const layout_rule *r, bool add, transform *t) {
+    const char *inner = r->file[0], *outer = r->model && *r->model[0] ? arena_printf(p->a, "%s\\.", r->model[0]) : "";
+    const char *without = arena_printf(p->a, add ? "^%s(?:(?!%s\\.))(.+)" : "^%s%s\\.(.+)", outer, inner);
+    const char *with = add ? arena_printf(p->a, "%s%s\\.\\1", outer, inner) : arena_printf(p->a, "%s\\1", outer);
+    return transform_make(p, SET(without), SET(with), t);
+}
+typedef struct text_twins { const char *from, *to; } text_twins;
+static int by_from(const void *x, const void *y) {
+    const text_twins *a = x, *b = y;
+    int order = strcmp(a->from, b->from);
+    return order ? order : strcmp(a->to, b->to);
+}
+/* Backwards the pairs are sorted anew, so that the one that wakes the others comes first there too. */
+static bool make_group(patterns *p, const layout_rule *r, bool backward, transform *t) {
+    size_t n = 0, m = 0;
+    while (r->file[n]) n++;
+    while (r->model[m]) m++;
+    if (n != m) {
+        error_set(p->err, TARE_BAD, "bad_layout", NULL, "the layout rule \"%.200s\" renames %d patterns to %d", n ? r->file[0] : "", (int)n, (int)m);
+        return false;
+    }
+    text_twins *twins = arena_array(p->a, n, sizeof *twins);
+    const char **from = arena_array(p->a, n + 1, sizeof *from), **to = arena_array(p->a, n + 1, sizeof *to);
+    for (size_t i = 0; i < n; i++) twins[i] = backward ? (text_twins){r->model[i], r->file[i]} : (text_twins){r->file[i], r->model[i]};
+    if (backward) qsort(twins, n, sizeof *twins, by_from);
+    for (size_t i = 0; i < n; i++) from[i] = twins[i].from, to[i] = twins[i].to;
+    if (!transform_make(p, from, to, t)) return false;
+    return t->pairs = true;
+}
+static bool make(patterns *p, const layout_rule *r, bool backward, transform *t) {
+    switch (r->what) {
+    case LAYOUT_PREFIX_ADD: return make_prefix(p, r, !backward, t);
+    case LAYOUT_PREFIX_REMOVE: return make_prefix(p, r, backward, t);
+    case LAYOUT_GROUP_RENAME: return make_group(p, r, backward, t);
+    default: break;
+    }
+    if (!transform_make(p, backward ? r->model : r->file, backward ? r->file : r->model, t)) return false;
+    t->offset = backward ? -r->offset : r->offset;
+    return true;
+}
+static bool add(patterns *p, rule_set *s, const held_rule *r, const char *base, bool backward) {
+    transform t;
+    bool prefix = r->rule->what == LAYOUT_PREFIX_ADD || r->rule->what == LAYOUT_PREFIX_REMOVE;
+    if (prefix && backward) return true;
+    if (!make(p, r->rule, backward, &t)) return false;
+    t.scope = r->scope;
+    t.base = base;
+    if (r->rule->what != LAYOUT_CONVERT) s->renamings[s->renaming_n++] = t;
+    else s->converters[s->converter_n++] = (rule_converter){.t = t, .ops = r->rule->ops};
+    return true;
+}
+static void find_twins(arena *a, rule_set *s) {
+    for (size_t i = s->converter_n; i-- > 0;) {
+        rule_converter *c = &s->converters[i];
+        c->run_as = arena_array(a, c->t.from_n, sizeof *c->run_as);
+        for (size_t j = 0; j < c->t.from_n; j++) {
+            c->run_as[j] = (struct rule_twin){i, j};
+            for (size_t k = i; k < s->converter_n; k++)
+                for (size_t l = 0; l < s->converters[k].t.from_n; l++)
+                    if (!strcmp(s->converters[k].t.from[l], c->t.from[j])) c->run_as[j] = (struct rule_twin){k, l};
+        }
+    }
+}
+static bool make_set(patterns *p, const node *root, bool backward, rule_set *out) {
+    held_rules held;
+    size_t more = 0;
+    rules_collect(p->a, root, &held);
+    while (!backward && legacy[more].what != LAYOUT_END) more++;
+    *out = (rule_set){.renamings = arena_array(p->a, held.n + more, sizeof *out->renamings)};
+    out->converters = arena_array(p->a, held.n, sizeof *out->converters);
+    for (size_t i = 0; i < held.n; i++)
+        if (!add(p, out, &held.v[backward ? held.n - 1 - i : i], held.base, backward)) return false;
+    for (size_t i = 0; i < more; i++)
+        if (!add(p, out, &(held_rule){.rule = &legacy[i]}, held.base, false)) return false;
+    find_twins(p->a, out);
+    return true;
+}
+bool rules_for_load(patterns *p, const node *root, rule_set *out) { return make_set(p, root, false, out); }
+bool rules_for_save(patterns *p, const node *root, rule_set *out) { return make_set(p, root, true, out); }
+
+/* ---- on keys ---- */
+
+const char *rules_rename(patterns *p, rule_set *s, const char *key) {
+    for (size_t i = 0, which; i < s->renaming_n; i++) {
+        const char *other = transform_key(p, &s->renamings[i], key, &which);
+        if (other) key = other;
+    }
+    return key;
+}
+const char *rules_convert(patterns *p, rule_set *s, const char *key, size_t *converter, size_t *which) {
+    for (size_t i = 0, j; i < s->converter_n; i++) {
+        const char *other = transform_key(p, &s->converters[i].t, key, &j);
+        if (!other) continue;
+        *converter = s->converters[i].run_as[j].converter;
+        *which = s->converters[i].run_as[j].which;
+        return other;
+    }
+    return NULL;
 }

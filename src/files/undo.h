@@ -1,10 +1,9 @@
 /* Converters taken backwards: one tensor of the model becomes several in the file, each a view into it. */
 #ifndef TARE_FILES_UNDO_H
 #define TARE_FILES_UNDO_H
-#include "pattern.h"
+#include "ops.h"
 #include "../core/node.h"
 
-enum { MOST_RANK = 8, MOST_ENTRIES = 1 << 21 };
 typedef struct view { /* of a tensor's elements: where they start, and how far each dimension steps */
     int64_t from, size[MOST_RANK], step[MOST_RANK];
     int rank;

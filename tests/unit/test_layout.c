@@ -202,9 +202,9 @@ static void test_malformed(void **state) {
     (void)state;
     refused(LAYOUT(RENAME("x", "a(")), "bad_layout", "missing closing parenthesis");
     refused(LAYOUT(RENAME("y", "x.\\1")), "bad_layout", "its other side has none");
-    refused(LAYOUT({LAYOUT_RENAME, SET("(a)", "(b)"), SET("ab"), NULL}), "bad_layout", "another group than its neighbour");
-    refused(LAYOUT({LAYOUT_RENAME, SET("x"), NONE, NULL}), "bad_layout", "lacks a side");
-    refused(LAYOUT({LAYOUT_CONVERT, SET("x"), SET("ab"), (const layout_op[]){{.what = OP_END}}}), "bad_layout", "by no operation");
+    refused(LAYOUT({.what = LAYOUT_RENAME, .file = SET("(a)", "(b)"), .model = SET("ab")}), "bad_layout", "another group than its neighbour");
+    refused(LAYOUT({.what = LAYOUT_RENAME, .file = SET("x"), .model = NONE}), "bad_layout", "lacks a side");
+    refused(LAYOUT({.what = LAYOUT_CONVERT, .file = SET("x"), .model = SET("ab"), .ops = (const layout_op[]){{.what = OP_END}}}), "bad_layout", "by no operation");
     refused(LAYOUT(CONVERT(SET("x"), SET("ab"), MergeModulelist(3))), "bad_layout", "a dimension that its tensor does not have");
     refused(LAYOUT(CONVERT(SET("x"), SET("ab"), MergeModulelist(0))), "bad_layout", "the name x to two tensors");
     refused(LAYOUT(CONVERT(SET("x.*", "y.*"), SET("ab"), MergeModulelist(0))), "bad_layout", "more names than tensors");
