@@ -49,6 +49,22 @@ const option options[OPT_COUNT] = {
     [OPT_MAX] = {"--max", "WHAT", "the largest context or batch that fits"},
     [OPT_VERIFY_MAP] = {"--verify-map", "FILE", "hold this map, as JSON, against the model and the amounts that are given"},
     [OPT_EXPORT] = {"--export", "FORMAT", "transformers: the device_map alone; llama.cpp: its flags"},
+    [OPT_CONFIG] = {"--config", "MODEL", "take the config from there: a path, an id or a type (default: the config.json beside the weights)"},
+    [OPT_VARIANT] = {"--variant", "NAME", "the files of this variant: fp16 for model.fp16.safetensors"},
+    [OPT_SUBFOLDER] = {"--subfolder", "NAME", "config and weights are in this folder of DIR"},
+    [OPT_ALLOW] = {"--allow", "LIST", "not wrong: missing, unexpected, mismatched"},
+    [OPT_LIKE] = {"--like", "transformers", "wrong is what makes from_pretrained() raise an error, and nothing else"},
+    [OPT_STRIP_PREFIX] = {"--strip-prefix", "TEXT", "take this off every key that begins with it, before any rule"},
+    [OPT_ADD_PREFIX] = {"--add-prefix", "TEXT", "put this before every key"},
+    [OPT_MAPPING] = {"--mapping", NULL, "a line for each tensor of the files: where in the tree it goes, and by what operation"},
+    [OPT_DATA] = {"--data", NULL, "read tied tensors that are both there whole, to compare them (default: their first megabyte)"},
+    [OPT_ONLY] = {"--only", "LIST", "these modules and tensors: model.layers.0,lm_head"},
+    [OPT_RANK] = {"--rank", "R/N", "the part of rank R of N by the model's tensor-parallel plan; ranks count from 0"},
+    [OPT_DEVICE_MAP] = {"--device-map", "FILE", "what this map, as JSON, puts on the device that --on names"},
+    [OPT_ON] = {"--on", "DEVICE", "a device of --device-map: 0, cpu"},
+    [OPT_IO] = {"--io", "WAY", "read (default): large reads in parallel; map: pages of the files; direct: past the page cache"},
+    [OPT_SCAN] = {"--scan", NULL, "look for what is not finite, tensor by tensor"},
+    [OPT_MEMORY] = {"--memory", "SIZE", "hold no more than this (default: what the machine has available)"},
     [OPT_JSON] = {"--json", NULL, "JSON on standard output, errors as JSON on standard error"},
     [OPT_HELP] = {"--help", NULL, "this text"},
 };
@@ -134,6 +150,12 @@ static int take_option(args *a, const command *c, int n, char *const *words, int
 
 static bool words_fit(const args *a, const command *c) {
     if (a->value[OPT_HELP] || a->n_words >= c->min_words) return true;
+    if (c->of_checkpoint) {
+        fail_usage("%s needs a DIR\n"
+                   "a folder with weights and their config.json, a repository of the Hub's cache, one .safetensors file or an index\n"
+                   "usage: tare %s %s", c->name, c->name, c->usage);
+        return false;
+    }
     fail_usage("%s needs a MODEL\n"
                "a config.json, a folder that holds one, a known id, a model type, or - for JSON on standard input\n"
                "usage: tare %s %s", c->name, c->name, c->usage);

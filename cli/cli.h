@@ -44,9 +44,14 @@ typedef enum option_id {
     OPT_FACTS, OPT_NO_DIGEST, OPT_QUANTIZED, OPT_THREADS, OPT_IDS, OPT_SEED, OPT_OUTPUT, OPT_RNG, OPT_DIGEST, OPT_MAX_SHARD, OPT_FORCE,
     OPT_TRAINING, OPT_CONTEXT, OPT_BATCH_SIZE, OPT_KV_DTYPE, OPT_SOURCE, OPT_ACTIVATIONS, OPT_FILE_DTYPE, OPT_MARGIN, OPT_ACCELERATE, OPT_MAX_MEMORY,
     OPT_MODE, OPT_NO_SPLIT, OPT_KEEP_PARTS, OPT_OFFLOAD_BUFFERS, OPT_FALLBACK,
-    OPT_DEVICE, OPT_SPLIT_EXPERTS, OPT_COPY_TIES, OPT_EXPLAIN, OPT_MAX, OPT_VERIFY_MAP, OPT_EXPORT, OPT_JSON, OPT_HELP, OPT_COUNT
+    OPT_DEVICE, OPT_SPLIT_EXPERTS, OPT_COPY_TIES, OPT_EXPLAIN, OPT_MAX, OPT_VERIFY_MAP, OPT_EXPORT,
+    OPT_CONFIG, OPT_VARIANT, OPT_SUBFOLDER, OPT_ALLOW, OPT_LIKE, OPT_STRIP_PREFIX, OPT_ADD_PREFIX, OPT_MAPPING, OPT_DATA,
+    OPT_ONLY, OPT_RANK, OPT_DEVICE_MAP, OPT_ON, OPT_IO, OPT_SCAN, OPT_MEMORY, OPT_JSON, OPT_HELP, OPT_COUNT
 } option_id;
 #define BIT(id) (UINT64_C(1) << (id))
+_Static_assert(OPT_COUNT <= 64, "options of a command are bits of one number");
+#define CHECKPOINT_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_CONFIG) | BIT(OPT_VARIANT) | BIT(OPT_SUBFOLDER) | \
+                            BIT(OPT_ALLOW) | BIT(OPT_LIKE) | BIT(OPT_STRIP_PREFIX) | BIT(OPT_ADD_PREFIX))
 #define MODEL_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_ATTN) | BIT(OPT_HOST))
 
 typedef struct option {
@@ -72,11 +77,12 @@ typedef struct command { /* one per subcommand, in its file */
     const char *examples; /* lines, each a whole command */
     const char *exits;    /* what its exit status means, without those that all share */
     uint64_t options;     /* BIT(id) of each one it takes */
+    bool of_checkpoint;   /* its word is no MODEL but a checkpoint */
     int min_words, max_words;
     int (*run)(const args *a);
 } command;
 extern const command command_show, command_tree, command_facts, command_config, command_count, command_attn, command_models, command_scan,
-    command_init, command_devices, command_map;
+    command_init, command_devices, command_map, command_check, command_load, command_materialise;
 extern const command *const commands[]; /* NULL-ended */
 const command *command_find(const char *name);
 

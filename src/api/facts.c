@@ -27,7 +27,7 @@ static val merge(arena *a, val all, val more) {
 }
 /* A plan of the config class; a key of that name in the config replaces it. */
 static val class_plan(const cfg *c, const char *key, val plan) { return val_or(cfg_get(c, key), plan); }
-static val tp_plan(arena *a, const node *m) {
+val tp_plan_of(arena *a, const node *m) {
     val all = {.kind = VAL_DICT};
     for (const text_pair *p = FACT(m->model, tp_plan); p && p->from; p++) all = dict_with(a, all, p->from, val_text(p->to));
     if (is_base_model(m)) {
@@ -39,7 +39,7 @@ static val tp_plan(arena *a, const node *m) {
         }
     }
     for (const edge *e = m->children; e; e = e->next)
-        if (e->to->model && e->name) all = with_prefix(a, all, e->name, tp_plan(a, e->to));
+        if (e->to->model && e->name) all = with_prefix(a, all, e->name, tp_plan_of(a, e->to));
     return all;
 }
 static val pp_plan(arena *a, const node *m) { /* as a dict: only its keys, in order, are facts */
@@ -113,7 +113,7 @@ val facts_of(arena *a, const node *root) {
         {"ignore_missing", set_of(a, root, SET_IGNORE_MISSING)},
         {"ignore_save", set_of(a, root, SET_IGNORE_SAVE)},
         {"tied", tied_keys(a, root)},
-        {"tp_plan", tp_plan(a, root)},
+        {"tp_plan", tp_plan_of(a, root)},
         {"pp_plan", keys_of(a, pp_plan(a, root))},
         {"generation_config", generates ? generation_config(a, root->config) : (val){0}},
     };

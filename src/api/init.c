@@ -3,11 +3,11 @@
 #define _GNU_SOURCE
 #endif
 #include "filling.h"
+#include "weights.h"
 #include "../core/sha256.h"
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- the plan ---- */
@@ -35,7 +35,7 @@ const init_plan *plan_of(const tare_model *m, tare_error *err) {
 
 /* ---- what all ways of filling share ---- */
 
-static int cores(void) {
+int cores_here(void) {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
     long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -67,7 +67,7 @@ bool tell(filling *f, uint64_t bytes) {
     return false;
 }
 static init_how how_of(const filling *f) {
-    int threads = f->o.threads > 0 ? f->o.threads : cores();
+    int threads = f->o.threads > 0 ? f->o.threads : cores_here();
     return (init_how){.seed = f->o.seed, .philox = f->o.rng == TARE_RNG_PHILOX, .threads = threads, .items = f->items};
 }
 bool fill_all(filling *f, const init_out *out) {
@@ -87,39 +87,23 @@ bool refused(bool ok, const filling *f, tare_error *err) {
 
 /* ---- all at once, in memory ---- */
 
-struct tare_weights {
-    const tare_item *items;
-    size_t slot_count;
-    char *all;
-    uint64_t bytes, mapped;
-    uint64_t at[];          /* where each slot's value begins */
-};
 typedef struct in_memory { filling f; tare_weights *w; } in_memory;
 
 static void *memory_of(void *to, size_t slot) {
     tare_weights *w = ((in_memory *)to)->w;
-    return w->all + w->at[slot];
+    return w->at[slot];
 }
 static bool slot_done(void *to, size_t slot) {
     in_memory *i = to;
     return tell(&i->f, slot_bytes(&i->f, slot));
 }
-static uint64_t aligned(uint64_t n) { return (n + 63) & ~(uint64_t)63; }
 static tare_weights *weights_for(filling *f) {
     const init_plan *p = f->plan;
-    tare_weights *w = tarei_malloc(sizeof *w + p->slot_count * sizeof *w->at);
-    if (!w) return out_of_memory(&f->err, p->slot_count * sizeof *w->at), NULL;
-    *w = (tare_weights){.items = f->items, .slot_count = p->slot_count, .bytes = f->all};
-    for (size_t i = 0; i < p->slot_count; i++)
-        if (p->slots[i].value == i) w->at[i] = w->mapped, w->mapped += aligned(slot_bytes(f, i));
+    tare_weights *w = weights_new(f->items, p->slot_count, &f->err);
+    for (size_t i = 0; w && i < p->slot_count; i++)
+        if (p->slots[i].value == i) weights_place(w, i, slot_bytes(f, i));
+    if (!w || !weights_map(w, &f->err)) return weights_drop(w), NULL;
     for (size_t i = 0; i < p->slot_count; i++) w->at[i] = w->at[p->slots[i].value];
-    if (!w->mapped) w->mapped = 64;
-    w->all = mmap(NULL, w->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (w->all == MAP_FAILED) {
-        free(w);
-        return out_of_memory(&f->err, f->all), NULL;
-    }
-    madvise(w->all, w->mapped, MADV_HUGEPAGE); /* pages appear two megabytes at a time */
     return w;
 }
 tare_weights *tare_init(const tare_model *m, const tare_init_options *options, tare_error *err) {
@@ -130,16 +114,6 @@ tare_weights *tare_init(const tare_model *m, const tare_init_options *options, t
     tare_weights_free(i.w);
     return NULL;
 }
-void *tare_weights_data(const tare_weights *w, const tare_item *t) {
-    return w && t >= w->items && t < w->items + w->slot_count ? w->all + w->at[t - w->items] : NULL;
-}
-uint64_t tare_weights_bytes(const tare_weights *w) { return w ? w->bytes : 0; }
-void tare_weights_free(tare_weights *w) {
-    if (!w) return;
-    munmap(w->all, w->mapped);
-    free(w);
-}
-
 /* ---- one at a time ---- */
 
 typedef struct held { size_t slot; void *bytes; struct held *next; } held;

@@ -95,7 +95,7 @@ static void name_owners(loading *l) {
 static bool slice_of(loading *l, size_t slot, tare_slice *s) {
     *s = (tare_slice){.axis = -1, .blocks = 1};
     const tare_item *t = &l->items[slot];
-    if (l->o.ranks > 1 && !rank_slice(&l->a, l->m->root, t, l->o.rank, l->o.ranks, s, &l->err)) return false;
+    if (l->o.ranks > 1 && !rank_slice(l->tp_plan, t, l->o.rank, l->o.ranks, s, &l->err)) return false;
     if (l->o.slice && !l->o.slice(l->o.to, t, s)) return error_set(&l->err, TARE_IO, "cancelled", NULL, "cancelled; nothing was kept"), false;
     if (s->axis < 0 || slice_fits(t->rank, t->shape, s)) return true;
     error_set(&l->err, TARE_USAGE, "usage", t->path, "%s has no such slice: axis %d, from %" PRId64 " on %" PRId64 " of each of %" PRId64 " blocks", t->path,
@@ -121,7 +121,7 @@ static bool from_file(loading *l, size_t slot, const tare_slice *s) {
     if (s->axis >= 0 && value_slice(&l->a, v, s, part)) v = part;
     for (size_t i = 0; i < v->n; i++) {
         uint64_t n = tare_dtype_bytes((tare_dtype)l->r->c->tensors[v->boxes[i].source].dtype);
-        for (int k = 0; k < v->rank; k++) n *= (uint64_t)v->boxes[i].size[k];
+        for (int k = 0; k < v->rank; k++) n *= (uint64_t)v->boxes[i].axis[k].size;
         l->to_read += n;
     }
     l->slot_of[l->target_n] = slot;
@@ -141,11 +141,18 @@ static bool plan_slot(loading *l, size_t slot) {
     l->bytes += item_bytes(&l->items[slot]);
     return l->made[slot] || from_file(l, slot, &s);
 }
+static bool ranks_make_sense(loading *l) {
+    if (l->o.ranks < 2) return true;
+    l->tp_plan = tp_plan_of(&l->a, l->m->root);
+    if (l->o.rank < 0 || l->o.rank >= l->o.ranks) error_set(&l->err, TARE_USAGE, "usage", NULL, "there is no rank %d of %d", l->o.rank, l->o.ranks);
+    else if (!l->tp_plan.n) error_set(&l->err, TARE_NO, "not_available", NULL, "%s has no tensor-parallel plan to be divided by", l->m->root->cls);
+    return l->err.status == TARE_OK;
+}
 static bool plan_all(loading *l) {
     if (!settle_values(l)) return false;
     for (size_t i = 0; i < l->n; i++) describe(l, i);
     name_owners(l);
-    if (!names_exist(l)) return false;
+    if (!names_exist(l) || !ranks_make_sense(l)) return false;
     for (size_t i = 0; i < l->n; i++)
         if (is_wanted(l, i)) l->held[l->value[i]] = true;
     for (size_t i = 0; i < l->n; i++)

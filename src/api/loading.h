@@ -20,6 +20,7 @@ typedef struct loading {
     fill_target *targets;   /* what comes from files */
     size_t *slot_of;        /* each target's slot */
     size_t target_n;
+    val tp_plan;            /* where ranks are asked for */
     uint64_t bytes, reading; /* of all held tensors; what is needed besides */
     uint64_t to_read, read;
     fill_odd *odd;

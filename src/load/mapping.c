@@ -8,7 +8,7 @@ void operations_text(const layout_op *ops, char text[OPERATIONS]) {
     static const char *const words[] = {
         [OP_MERGE_MODULELIST] = "stacked", [OP_CONCATENATE] = "joined", [OP_CHUNK] = "divided", [OP_SPLIT] = "divided",
         [OP_TRANSPOSE] = "transposed", [OP_INTERLEAVE] = "evens before odds", [OP_PERMUTE_FOR_ROPE] = "rows permuted for rope",
-        [OP_ERNIE_EXPERTS] = "experts divided and joined",
+        [OP_ERNIE_TEXT_VISION] = "experts divided and joined",
     };
     int n = 0;
     text[0] = 0;
@@ -21,8 +21,8 @@ static void place_text(char text[TEXT], const char *operations, const value *v, 
     int n = snprintf(text, TEXT, "%s: [", operations);
     for (int i = 0; i < v->rank && n < TEXT - 64; i++) {
         const char *comma = i ? ", " : "";
-        if (b->size[i] == 1 && v->shape[i] > 1) n += snprintf(text + n, (size_t)(TEXT - n), "%s%" PRId64, comma, b->at[i]);
-        else n += snprintf(text + n, (size_t)(TEXT - n), "%s%" PRId64 ":%" PRId64, comma, b->at[i], b->at[i] + b->size[i]);
+        if (b->axis[i].size == 1 && v->shape[i] > 1) n += snprintf(text + n, (size_t)(TEXT - n), "%s%" PRId64, comma, b->axis[i].at);
+        else n += snprintf(text + n, (size_t)(TEXT - n), "%s%" PRId64 ":%" PRId64, comma, b->axis[i].at, b->axis[i].at + b->axis[i].size);
     }
     snprintf(text + n, (size_t)(TEXT - n), "]");
 }
@@ -46,7 +46,7 @@ static bool slot_rows(const verdict *v, const load_slot *s, bool (*visit)(void *
         return visit(to, &row);
     }
     char operations[OPERATIONS];
-    operations_text(v->r->ops[v->r->keys[s->tensor].converter], operations);
+    operations_text(v->r->rules.converters[v->r->keys[s->tensor].converter].ops, operations);
     return made_rows(v, s, operations, visit, to);
 }
 bool mapping_walk(const verdict *v, bool (*visit)(void *to, const tare_mapping *row), void *to) {

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "resolve.h"
 #include "tie.h"
 #include "../build/mod.h"
@@ -11,49 +12,20 @@ typedef struct resolving {
     resolution *r;
     const node *root;
     const resolve_options *o;
-    transform *renamings;
-    size_t *renaming_rule, *converter_rule; /* which of the held rules each one is */
-    size_t renaming_n;
     const char *base;                       /* the root's base_model_prefix */
     const char **first_key;                 /* of each slot that is filled: the first key that did it */
     tare_error err;                         /* of the patterns and operations */
 } resolving;
 
-/* ---- rules ---- */
-
-static bool make_transforms(resolving *w) {
-    resolution *r = w->r;
-    rules_collect(w->a, w->root, &r->rules);
-    rules_add_legacy(w->a, &r->rules);
-    size_t n = r->rules.n;
-    w->renamings = arena_array(w->a, n, sizeof *w->renamings);
-    w->renaming_rule = arena_array(w->a, n, sizeof *w->renaming_rule);
-    w->converter_rule = arena_array(w->a, n, sizeof *w->converter_rule);
-    r->converters = arena_array(w->a, n, sizeof *r->converters);
-    r->ops = arena_array(w->a, n, sizeof *r->ops);
-    r->used = arena_array(w->a, n, sizeof *r->used);
-    for (size_t i = 0; i < n; i++) {
-        const layout_rule *rule = r->rules.v[i].rule;
-        bool converts = rule->what == LAYOUT_CONVERT;
-        transform *t = converts ? &r->converters[r->converter_n] : &w->renamings[w->renaming_n];
-        if (!transform_load(&w->p, rule, t)) return false;
-        t->scope = r->rules.v[i].scope;
-        t->base = w->base;
-        if (converts) w->converter_rule[r->converter_n] = i, r->ops[r->converter_n++] = rule->ops;
-        else w->renaming_rule[w->renaming_n++] = i;
-    }
-    return true;
-}
-
 /* ---- names ---- */
 
-static bool has(const resolving *w, const char *name) { return slots_find(&w->r->slots, name) != SIZE_MAX; }
+static bool in_model(const resolving *w, const char *name) { return slots_find(&w->r->slots, name) != SIZE_MAX; }
 /* A head loads a base model's file and the reverse, key by key. The character that upstream takes off with the prefix may be any. */
 static const char *fit_prefix(resolving *w, const char *name) {
     size_t n = strlen(w->base);
-    if (!strncmp(name, w->base, n) && name[n] && name[n] != '\n' && has(w, name + n + 1)) return name + n + 1;
+    if (!strncmp(name, w->base, n) && name[n] && name[n] != '\n' && in_model(w, name + n + 1)) return name + n + 1;
     const char *longer = arena_printf(w->a, "%s.%s", w->base, name);
-    return has(w, longer) ? longer : name;
+    return in_model(w, longer) ? longer : name;
 }
 static const char *asked_prefix(const resolving *w, const char *key) {
     const resolve_options *o = w->o;
@@ -61,41 +33,14 @@ static const char *asked_prefix(const resolving *w, const char *key) {
     if (n && !strncmp(key, o->strip_prefix, n)) key += n;
     return o->add_prefix ? arena_printf(w->a, "%s%s", o->add_prefix, key) : key;
 }
-static const char *renamed(resolving *w, const char *key) {
-    for (size_t i = 0, which; i < w->renaming_n; i++) {
-        const char *other = transform_key(&w->p, &w->renamings[i], key, &which);
-        if (!other) continue;
-        key = other;
-        w->r->used[w->renaming_rule[i]] = true;
-    }
-    return key;
-}
-static const char *converted(resolving *w, const char *key, load_key *k) {
-    resolution *r = w->r;
-    for (size_t i = 0; i < r->converter_n; i++) {
-        const char *other = transform_key(&w->p, &r->converters[i], key, &k->pattern);
-        if (!other) continue;
-        r->used[w->converter_rule[i]] = true;
-        k->converter = i;
-        return other;
-    }
-    return key;
-}
-/* Of converters with the same pattern the last one's operations run. */
-static void last_of_its_kind(const resolution *r, load_key *k) {
-    const char *pattern = r->converters[k->converter].from[k->pattern];
-    for (size_t i = k->converter; i < r->converter_n; i++)
-        for (size_t j = 0; j < r->converters[i].from_n; j++)
-            if (!strcmp(r->converters[i].from[j], pattern)) k->converter = i, k->pattern = j;
-}
 static void name_key(resolving *w, const char *key, load_key *k) {
     key = asked_prefix(w, key);
     *k = (load_key){.converter = SIZE_MAX};
-    k->name = fit_prefix(w, converted(w, renamed(w, key), k));
-    if (!has(w, k->name) && has(w, key)) k->name = fit_prefix(w, key), k->converter = SIZE_MAX;
+    const char *renamed = rules_rename(&w->p, &w->r->rules, key), *other = rules_convert(&w->p, &w->r->rules, renamed, &k->converter, &k->pattern);
+    k->name = fit_prefix(w, other ? other : renamed);
+    if (!in_model(w, k->name) && in_model(w, key)) k->name = fit_prefix(w, key), k->converter = SIZE_MAX;
     k->slot = slots_find(&w->r->slots, k->name);
     k->fate = k->slot == SIZE_MAX ? KEY_UNEXPECTED : k->converter != SIZE_MAX ? KEY_CONVERTED : strcmp(key, k->name) ? KEY_RENAMED : KEY_MATCHED;
-    if (k->converter != SIZE_MAX) last_of_its_kind(w->r, k);
 }
 
 /* ---- filling slots ---- */
@@ -106,14 +51,14 @@ static bool same_shape(const load_slot *s, int rank, const int64_t *shape) {
     return same;
 }
 /* What upstream sets later stays: keys come in order, and each tensor is set when its first key's turn comes. */
-static void fill_slot(resolving *w, size_t slot, const char *first_key, size_t tensor, const value *made, int rank, const int64_t *shape) {
+static void fill_slot(resolving *w, size_t slot, const char *first_key, size_t first, const value *parts, int rank, const int64_t *shape) {
     load_slot *s = &w->r->slots.v[w->r->slots.v[slot].same];
     const char **before = &w->first_key[s - w->r->slots.v];
     if (*before && name_order(first_key, *before) < 0) return;
     *before = first_key;
     s->from = FROM_FILE;
-    s->tensor = tensor;
-    s->made = made;
+    s->tensor = first;
+    s->made = parts;
     s->mismatched = !same_shape(s, rank, shape);
     s->rank = (int8_t)rank;
     s->shape = shape;
@@ -148,7 +93,7 @@ static op_input *input_of(op_input *inputs, size_t *n, const char *pattern) {
     return &inputs[(*n)++];
 }
 static bool collect(resolving *w, const bucket *b, size_t converter, op_input *inputs, size_t *n) {
-    const transform *t = &w->r->converters[converter];
+    const transform *t = &w->r->rules.converters[converter].t;
     for (size_t i = 0; i < b->n; i++) {
         load_key *k = &w->r->keys[b->tensors[i]];
         const file_tensor *f = &w->r->c->tensors[b->tensors[i]];
@@ -168,12 +113,12 @@ static bool collect(resolving *w, const bucket *b, size_t converter, op_input *i
 static void convert(resolving *w, const bucket *b) {
     resolution *r = w->r;
     const load_key *first = &r->keys[b->tensors[0]];
-    const transform *t = &r->converters[first->converter];
-    op_input *inputs = arena_array(w->a, t->from_n, sizeof *inputs);
+    const rule_converter *rule = &r->rules.converters[first->converter];
+    op_input *inputs = arena_array(w->a, rule->t.from_n, sizeof *inputs);
     op_outputs out = {0};
     size_t n = 0;
     if (!collect(w, b, first->converter, inputs, &n)) return;
-    op_work work = {.p = &w->p, .t = t, .ops = r->ops[first->converter], .config = w->root->config, .shape_of = shape_of, .to = &r->slots,
+    op_work work = {.p = &w->p, .t = &rule->t, .ops = rule->ops, .config = w->root->config, .shape_of = shape_of, .to = &r->slots,
                     .key = first->name};
     if (!ops_run(&work, inputs, n, &out)) {
         if (strcmp(w->err.code, "conversion")) return;
@@ -219,10 +164,19 @@ static void fill_all(resolving *w) {
         if (b.n) fill_from(w, &b);
     }
 }
+static bool order_matters(const rule_set *s) {
+    for (size_t i = 0; i < s->renaming_n; i++)
+        if (s->renamings[i].pairs) return true;
+    return false;
+}
 static void name_all(resolving *w) {
     const checkpoint *c = w->r->c;
+    size_t *order = arena_array(w->a, c->tensor_count, sizeof *order);
     w->r->keys = arena_array(w->a, c->tensor_count, sizeof *w->r->keys);
-    for (size_t i = 0; i < c->tensor_count && w->err.status == TARE_OK; i++) {
+    for (size_t i = 0; i < c->tensor_count; i++) order[i] = i;
+    if (order_matters(&w->r->rules) && c->tensor_count) qsort_r(order, c->tensor_count, sizeof *order, by_key, (void *)(uintptr_t)c);
+    for (size_t n = 0; n < c->tensor_count && w->err.status == TARE_OK; n++) {
+        size_t i = order[n];
         load_key *k = &w->r->keys[i];
         if (c->tensors[i].replaced) *k = (load_key){.fate = KEY_SURPLUS, .name = c->tensors[i].key, .slot = SIZE_MAX, .converter = SIZE_MAX};
         else name_key(w, c->tensors[i].key, k);
@@ -287,7 +241,7 @@ resolution *resolve(arena *a, const node *root, const checkpoint *c, const resol
     w.base = base ? base : "";
     w.r->c = c;
     patterns_start(&w.p, a, &w.err);
-    if (slots_make(&w.r->slots, &w.p, root, o->dtype, &w.err) && make_transforms(&w)) {
+    if (slots_make(&w.r->slots, &w.p, root, o->dtype, &w.err) && rules_for_load(&w.p, root, &w.r->rules)) {
         w.first_key = arena_array(a, w.r->slots.n, sizeof *w.first_key);
         name_all(&w);
         fill_all(&w);

@@ -17,8 +17,8 @@ typedef struct load_key { /* a tensor of the checkpoint */
     key_fate fate;
     const char *name;   /* what it became */
     size_t slot;        /* of that name; SIZE_MAX */
-    size_t converter;   /* whose pattern took it; SIZE_MAX */
-    size_t pattern;     /* which of its patterns */
+    size_t converter;   /* whose operations run on it; SIZE_MAX */
+    size_t pattern;     /* which of its patterns it has */
     const char *ignored_by;
 } load_key;
 typedef struct load_fault { /* a converter that could not do its work: upstream raises an error */
@@ -41,11 +41,7 @@ typedef struct resolution {
     const checkpoint *c;
     load_slots slots;
     load_key *keys;           /* one for each tensor of the checkpoint; those that are replaced have no slot and are surplus */
-    held_rules rules;
-    transform *converters;
-    const layout_op **ops;
-    size_t converter_n;
-    bool *used;               /* of each rule: it matched some key */
+    rule_set rules;           /* with what they were used for */
     load_fault *faults;
     size_t fault_n, fault_cap;
     load_tie *ties;

@@ -56,7 +56,7 @@ static uint64_t sources_of(const value *made) {
 }
 static const char *words_of(const verdict *v, size_t converter) {
     char text[OPERATIONS];
-    operations_text(v->r->ops[converter], text);
+    operations_text(v->r->rules.converters[converter].ops, text);
     return arena_text(v->a, text, strlen(text));
 }
 static void fill_row(verdict *v, const load_slot *s) {
@@ -149,7 +149,7 @@ static bool number_at(const char *a, const char *b, uint64_t *x, uint64_t *y) {
     return a_end > a + i && b_end > b + i && !strcmp(a_end, b_end);
 }
 static bool stacks(const verdict *v, size_t converter) {
-    for (const layout_op *op = v->r->ops[converter]; op->what != OP_END; op++)
+    for (const layout_op *op = v->r->rules.converters[converter].ops; op->what != OP_END; op++)
         if (op->what == OP_MERGE_MODULELIST) return true;
     return false;
 }
@@ -193,13 +193,13 @@ static bool is_wrong(const verdict *v, tare_row_kind kind) {
 }
 static bool decide(verdict *v) {
     bool any = false;
-    size_t flaw = 0;
+    size_t flaws = 0;
     for (size_t i = 0; i < v->row_n; i++) {
         tare_row *row = &v->rows[i];
         v->sum.rows[row->kind]++;
         row->wrong = is_wrong(v, row->kind);
         if (row->kind == TARE_ROW_FILE) {
-            const struct flaw *f = &v->r->c->flaws[flaw++];
+            const flaw *f = &v->r->c->flaws[flaws++];
             row->wrong = v->o.like_transformers ? f->reference_fails : flaw_is_wrong(f->kind);
         }
         any |= row->wrong;
@@ -231,7 +231,7 @@ static void reference_unexpected(verdict *v) {
     for (size_t i = 0; i < r->c->tensor_count; i++) {
         const load_key *k = &r->keys[i];
         if (k->fate != KEY_UNEXPECTED) continue;
-        const transform *t = k->converter != SIZE_MAX ? &r->converters[k->converter] : NULL;
+        const transform *t = k->converter != SIZE_MAX ? &r->rules.converters[k->converter].t : NULL;
         size_t n = t ? t->to_n : 1;
         v->unexpected = arena_grow(v->a, v->unexpected, v->unexpected_n, &cap, n, sizeof *v->unexpected);
         for (size_t j = 0; j < n; j++) v->unexpected[v->unexpected_n++] = t ? text_replace(v->a, k->name, t->to[0], t->to[j], true) : k->name;
