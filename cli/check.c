@@ -1,10 +1,10 @@
 /* tare check: a checkpoint against its architecture, from headers. */
 #include "checkpoint.h"
+#include "progress.h"
 #include "runs.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST_LINES = 24, NAME_WIDTH = 44 }; /* of a kind; of the name's column, where names are shorter */
@@ -67,6 +67,10 @@ static void put_head(const view *v, const tare_model *m, bool like) {
 /* The kind, the names, and what there is to say. */
 static void put_line(const tare_row *row, const char *name, const char *mark) {
     out_format(&std_out, "  %-12s", tare_row_name(row->kind));
+    if (row->kind == TARE_ROW_FILE) { /* the sentence names it */
+        out_safe(&std_out, row->why), out_text(&std_out, "\n");
+        return;
+    }
     out_safe(&std_out, name);
     out_spaces(&std_out, strlen(name) < NAME_WIDTH ? NAME_WIDTH - strlen(name) + 2 : 2);
     if (row->kind == TARE_ROW_SHAPE) {
@@ -89,7 +93,7 @@ static bool put_runs(const view *v, tare_row_kind kind, bool wrong) {
     size_t *which = malloc((v->n + 1) * sizeof *which), n = 0, shown = 0;
     runs r = {0};
     for (size_t i = 0; which && i < v->n; i++)
-        if (v->rows[i].kind == kind && v->rows[i].wrong == wrong) which[n++] = i;
+        if (v->rows[i].kind == kind && v->rows[i].wrong == wrong && (kind != TARE_ROW_MATCHED || v->rows[i].why)) which[n++] = i;
     bool ok = which && runs_make(&r, v->rows, which, n);
     const char *allowed = !wrong && kind >= TARE_ROW_MISSING && kind <= TARE_ROW_UNEXPECTED ? "   (allowed)" : "";
     for (; ok && shown < r.n && shown < MOST_LINES; shown++) put_line(&v->rows[r.v[shown].first], r.v[shown].name, allowed);
@@ -117,7 +121,7 @@ static void put_sources(const view *v) {
 }
 static int put_text(const view *v, const tare_model *m, bool like) {
     static const tare_row_kind order[] = {TARE_ROW_FILE, TARE_ROW_MISSING, TARE_ROW_SHAPE, TARE_ROW_CONVERSION, TARE_ROW_DTYPE, TARE_ROW_UNEXPECTED,
-                                          TARE_ROW_SURPLUS, TARE_ROW_TIED, TARE_ROW_IGNORED};
+                                          TARE_ROW_SURPLUS, TARE_ROW_TIED, TARE_ROW_IGNORED, TARE_ROW_MATCHED};
     bool ok = true;
     put_head(v, m, like);
     for (size_t i = 0; ok && i < sizeof order / sizeof *order; i++) ok = put_runs(v, order[i], true);
@@ -219,13 +223,8 @@ static void put_mappings(const tare_report *r, bool json) {
 
 /* ---- the command -------------------------------------------------------------------------------------------------- */
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 static int show(const args *a, const source *s, const tare_report *r, double begun) {
-    view v = {.seconds = now() - begun};
+    view v = {.seconds = seconds_now() - begun};
     bool like = a->value[OPT_LIKE], json = a->value[OPT_JSON];
     int status = TARE_OK;
     v.n = tare_report_rows(r, &v.rows);
@@ -243,7 +242,7 @@ static int run(const args *a) {
     tare_check_options o;
     tare_error err = {0};
     source s = {0};
-    double begun = now();
+    double begun = seconds_now();
     int status = check_options_read(a, &o);
     if (status) return status;
     if (source_open(&s, a, &status)) {

@@ -111,6 +111,10 @@ tare_open_options options_of(const args *a);
 tare_model *open_model(const args *a, int *status);
 tare_model *open_plain_model(const args *a, bool plain, int *status); /* plain: as Model(config) builds it */
 tare_config *open_config(const args *a, int *status);
+/* A device map, "-" for standard input; false: it was said. */
+bool read_map_file(const char *file, out *text);
+/* As torch.manual_seed() takes it. */
+bool seed_read(const char *text, size_t n, uint64_t *seed);
 /* Where the config came from, in words: "config.json", "standard input", "built in", "defaults". */
 const char *source_of(const char *model);
 const char *reference_name(char text[64]); /* "transformers 5.23.0" */

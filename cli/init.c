@@ -7,7 +7,7 @@
 
 /* ---- what was asked for --------------------------------------------------------------------------------------- */
 
-static bool seed_read(const char *text, size_t n, uint64_t *seed) {
+bool seed_read(const char *text, size_t n, uint64_t *seed) {
     bool minus = n && *text == '-';
     uint64_t value = 0;
     if (n == minus) return false;

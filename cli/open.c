@@ -71,6 +71,20 @@ tare_config *open_config(const args *a, int *status) {
     return c;
 }
 
+enum { MAP_LIMIT = 64 << 20 };
+bool read_map_file(const char *file, out *text) {
+    static char piece[1 << 16];
+    FILE *f = strcmp(file, "-") ? fopen(file, "rb") : stdin;
+    if (!f) return fail_with(TARE_IO, "io", "cannot open %s: %s", file, strerror(errno)), false;
+    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0 && text->n <= MAP_LIMIT;) out_put(text, piece, n);
+    bool bad = ferror(f);
+    if (f != stdin) fclose(f);
+    if (bad) return fail_with(TARE_IO, "io", "cannot read %s", file), false;
+    if (text->failed) return fail_with(TARE_IO, "out_of_memory", "out of memory"), false;
+    if (text->n > MAP_LIMIT) return fail_with(TARE_BAD, "too_large", "%s is larger than 64 MiB: that is no map", file), false;
+    return true;
+}
+
 const char *source_of(const char *model) {
     struct stat st;
     const tare_type *types;

@@ -8,19 +8,6 @@
 
 /* ---- a map from a file ------------------------------------------------------------------------------------------- */
 
-enum { MAP_LIMIT = 64 << 20 };
-static bool read_file(const char *file, out *text) {
-    static char piece[1 << 16];
-    FILE *f = strcmp(file, "-") ? fopen(file, "rb") : stdin;
-    if (!f) return fail_with(TARE_IO, "io", "cannot open %s: %s", file, strerror(errno)), false;
-    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0 && text->n <= MAP_LIMIT;) out_put(text, piece, n);
-    bool bad = ferror(f);
-    if (f != stdin) fclose(f);
-    if (bad) return fail_with(TARE_IO, "io", "cannot read %s", file), false;
-    if (text->failed) return fail_with(TARE_IO, "out_of_memory", "out of memory"), false;
-    if (text->n > MAP_LIMIT) return fail_with(TARE_BAD, "too_large", "%s is larger than 64 MiB: that is no map", file), false;
-    return true;
-}
 static const char *fault_name(tare_fault_kind kind) {
     static const char *const names[] = {"no device", "cut", "apart", "unknown"};
     return names[kind];
@@ -93,7 +80,7 @@ int place_check(const placing *p, const char *file) {
     out text = {.fd = -1};
     tare_error err = {0};
     int status = TARE_IO;
-    if (read_file(file, &text)) {
+    if (read_map_file(file, &text)) {
         tare_map_check *c = tare_map_check_open(p->m, text.data ? text.data : "", text.n, p->no_split, &err);
         if (c) {
             finding found = find(p, c);

@@ -75,7 +75,7 @@ static int by_rest(const void *x, const void *y) {
     return order ? order : a->at < b->at ? -1 : a->at > b->at;
 }
 static int by_first(const void *x, const void *y) {
-    const run *a = x, *b = y;
+    const name_run *a = x, *b = y;
     return a->first < b->first ? -1 : a->first > b->first;
 }
 static int by_value(const void *x, const void *y) {
@@ -127,7 +127,7 @@ static bool add_run(runs *r, const entry *e, size_t n, uint64_t *v) {
     out_put(&name, "", 1);
     if (r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 16;
-        run *more = realloc(r->v, cap * sizeof *more);
+        name_run *more = realloc(r->v, cap * sizeof *more);
         if (!more) name.failed = 1;
         else r->v = more, r->cap = cap;
     }
@@ -135,7 +135,7 @@ static bool add_run(runs *r, const entry *e, size_t n, uint64_t *v) {
     size_t first = e->at;
     for (size_t i = 1; i < n; i++)
         if (e[i].at < first) first = e[i].at;
-    r->v[r->n++] = (run){name.data, first, n};
+    r->v[r->n++] = (name_run){name.data, first, n};
     return true;
 }
 static bool divide(runs *r, entry *e, size_t n, uint64_t *v, int depth);

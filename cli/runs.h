@@ -3,11 +3,11 @@
 #define TARE_CLI_RUNS_H
 #include "cli.h"
 
-typedef struct run { /* rows of the same kind, shapes and reason, up to numbers */
+typedef struct name_run { /* rows of the same kind, shapes and reason, up to numbers */
     char *name;
     size_t first, n; /* the first of the rows that it stands for, how many */
-} run;
-typedef struct runs { run *v; size_t n, cap; } runs;
+} name_run;
+typedef struct runs { name_run *v; size_t n, cap; } runs;
 /* Folds those rows that `which` names; in the order of their first ones. False: out of memory. */
 bool runs_make(runs *r, const tare_row *rows, const size_t *which, size_t n);
 void runs_free(runs *r);

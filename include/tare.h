@@ -387,6 +387,8 @@ typedef struct tare_load_options {
     tare_check_options check;    /* what may be wrong, and how names are read; `data` is always so */
     const char *const *only;     /* NULL-ended paths of modules and tensors: these, with all below them; NULL: everything */
     bool (*wanted)(void *to, const tare_item *tensor); /* of those; NULL: all */
+    const char *device_map;      /* of those again: JSON, {"model.layers.0": 0, ...}, and */
+    const char *device;          /* what it puts on this device, "0"; the longest key that holds a tensor decides */
     /* Called for each tensor: what of it is loaded. NULL: all of it. With `ranks` it comes after the plan's. */
     bool (*slice)(void *to, const tare_item *tensor, tare_slice *slice);
     void *to;                    /* of both */
@@ -422,6 +424,11 @@ typedef struct tare_receiver { /* who takes tensors as they are loaded, each tha
 } tare_receiver; /* false cancels */
 TARE_API tare_status tare_load_to(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, const tare_receiver *receiver,
                                   tare_error *err);
+
+/* The sha256 of every tensor's little-endian bytes as it would be loaded, tied ones too, in walk order. False from take cancels. */
+typedef bool (*tare_take_digest)(void *to, const tare_item *tensor, const char hex[65]);
+TARE_API tare_status tare_load_digests(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, tare_take_digest take, void *to,
+                                       tare_error *err);
 
 /* Layer by layer: the parts of a model that stay whole, in walk order, one at a time in memory that is used again. */
 typedef struct tare_window tare_window;

@@ -45,9 +45,9 @@ static bool stays_mapped(const loading *l, const fill_target *t, size_t *which) 
     if (f->dtype != t->dtype || (file->data_at + f->at + (uint64_t)v->boxes[0].from * unit) % unit) return false;
     int64_t run = 1;
     for (int i = v->rank; i-- > 0;) {
-        const box_axis *x = &v->boxes[0].axis[i];
-        if (x->size != 1 && x->step != run) return false;
-        run *= x->size;
+        const box *b = &v->boxes[0];
+        if (b->size[i] != 1 && b->step[i] != run) return false;
+        run *= b->size[i];
     }
     return true;
 }

@@ -1,5 +1,7 @@
 #include "loading.h"
 #include "facts.h"
+#include "../config/json.h"
+#include "../core/path.h"
 #include "../load/slice.h"
 #include "../plan/here.h"
 #include <inttypes.h>
@@ -43,12 +45,39 @@ static bool is_below(const char *path, const char *above) {
     size_t n = strlen(above);
     return !n || (!strncmp(path, above, n) && (!path[n] || path[n] == '.'));
 }
+static bool names_device(val v, const char *device) {
+    char text[NUM_TEXT];
+    if (v.kind == VAL_INT) num_int(text, v.i);
+    return !strcmp(v.kind == VAL_INT ? text : v.kind == VAL_TEXT ? v.s : "", device);
+}
+static bool is_on_device(const loading *l, const char *path) {
+    char key[MODULE_PATH];
+    size_t n = strlen(path);
+    memcpy(key, path, n + 1);
+    for (;;) {
+        val v = dict_get(l->device_map, key);
+        if (v.kind != VAL_ABSENT) return names_device(v, l->o.device);
+        if (!n) return false;
+        while (n && key[n] != '.') n--;
+        key[n] = 0;
+    }
+}
 static bool is_wanted(const loading *l, size_t slot) {
     bool listed = !l->o.only;
     for (const char *const *p = l->o.only; p && *p && !listed; p++) listed = is_below(l->items[slot].path, *p);
-    return listed && (!l->o.wanted || l->o.wanted(l->o.to, &l->items[slot]));
+    return listed && (!l->o.device_map || is_on_device(l, l->items[slot].path)) && (!l->o.wanted || l->o.wanted(l->o.to, &l->items[slot]));
+}
+static bool read_device_map(loading *l) {
+    if (!l->o.device_map) return true;
+    if (!l->o.device) return error_set(&l->err, TARE_USAGE, "usage", NULL, "a device map needs the name of a device"), false;
+    if (!json_read(&l->a, l->o.device_map, strlen(l->o.device_map), "the device map", &l->device_map, &l->err)) return false;
+    for (uint32_t i = 0; l->device_map.kind == VAL_DICT && i < l->device_map.n; i++)
+        if (names_device(l->device_map.members[i].v, l->o.device)) return true;
+    error_set(&l->err, TARE_USAGE, "usage", NULL, "the device map puts nothing on \"%.60s\"", l->o.device);
+    return false;
 }
 static bool names_exist(loading *l) {
+    if (!read_device_map(l)) return false;
     for (const char *const *p = l->o.only; p && *p; p++) {
         size_t i = 0;
         while (i < l->n && !is_below(l->items[i].path, *p)) i++;
@@ -121,7 +150,7 @@ static bool from_file(loading *l, size_t slot, const tare_slice *s) {
     if (s->axis >= 0 && value_slice(&l->a, v, s, part)) v = part;
     for (size_t i = 0; i < v->n; i++) {
         uint64_t n = tare_dtype_bytes((tare_dtype)l->r->c->tensors[v->boxes[i].source].dtype);
-        for (int k = 0; k < v->rank; k++) n *= (uint64_t)v->boxes[i].axis[k].size;
+        for (int k = 0; k < v->rank; k++) n *= (uint64_t)v->boxes[i].size[k];
         l->to_read += n;
     }
     l->slot_of[l->target_n] = slot;
@@ -154,7 +183,7 @@ static bool plan_all(loading *l) {
     name_owners(l);
     if (!names_exist(l) || !ranks_make_sense(l)) return false;
     for (size_t i = 0; i < l->n; i++)
-        if (is_wanted(l, i)) l->held[l->value[i]] = true;
+        if ((l->wanted[i] = is_wanted(l, i))) l->held[l->value[i]] = true;
     for (size_t i = 0; i < l->n; i++)
         if (l->held[i] && !plan_slot(l, i)) return false;
     for (size_t i = 0; i < l->n; i++) { /* the shape of what it shares, which may be a slice */
@@ -173,6 +202,7 @@ static bool prepare(void *to) {
     if (l->n && !l->of_model) return error_set(&l->err, TARE_IO, "out_of_memory", NULL, "out of memory"), false;
     l->items = arena_array(&l->a, l->n, sizeof *l->items);
     l->value = arena_array(&l->a, l->n, sizeof *l->value);
+    l->wanted = arena_array(&l->a, l->n, sizeof *l->wanted);
     l->held = arena_array(&l->a, l->n, sizeof *l->held);
     l->made = arena_array(&l->a, l->n, sizeof *l->made);
     l->targets = arena_array(&l->a, l->n, sizeof *l->targets);

@@ -15,12 +15,14 @@ typedef struct loading {
     const tare_item *of_model;
     tare_item *items;       /* as they are loaded; their owners are those of the loaded model */
     size_t *value;          /* of each slot: the slot whose memory holds it */
+    bool *wanted;           /* of each slot: it was asked for by its own name */
     bool *held;             /* of each slot: its memory is wanted, by itself or by one that is tied to it */
     bool *made;             /* no file has it: its init rule or formula makes it */
     fill_target *targets;   /* what comes from files */
     size_t *slot_of;        /* each target's slot */
     size_t target_n;
     val tp_plan;            /* where ranks are asked for */
+    val device_map;
     uint64_t bytes, reading; /* of all held tensors; what is needed besides */
     uint64_t to_read, read;
     fill_odd *odd;

@@ -182,12 +182,17 @@ static void find_head(verdict *v, const name_list *missing, const name_list *une
         cause_add(v, "the base model is whole, and what is missing is the head of %s: the config says that the file is of %s%s", v->root->cls, of,
                   unexpected->n ? ", whose own head is what is unexpected" : "");
 }
+static bool listed(const name_list *l, const char *name) {
+    for (size_t i = 0; i < l->n; i++)
+        if (!strcmp(l->v[i], name)) return true;
+    return false;
+}
 static void find_untied(verdict *v, const name_list *missing) {
     const text_pair *ties = FACT(v->root->model, tied_weights_keys);
     if (val_true(cfg_get(v->root->config, "tie_word_embeddings"))) return;
     for (; ties && ties->from; ties++)
         for (size_t i = 0; i < missing->n; i++)
-            if (!strcmp(missing->v[i], ties->from))
+            if (!strcmp(missing->v[i], ties->from) && !listed(missing, ties->to))
                 cause_add(v, "tie_word_embeddings is false, so %s is a tensor of its own; if it is meant to be %s: --set tie_word_embeddings=true", ties->from,
                           ties->to);
 }

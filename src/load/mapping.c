@@ -21,8 +21,8 @@ static void place_text(char text[TEXT], const char *operations, const value *v, 
     int n = snprintf(text, TEXT, "%s: [", operations);
     for (int i = 0; i < v->rank && n < TEXT - 64; i++) {
         const char *comma = i ? ", " : "";
-        if (b->axis[i].size == 1 && v->shape[i] > 1) n += snprintf(text + n, (size_t)(TEXT - n), "%s%" PRId64, comma, b->axis[i].at);
-        else n += snprintf(text + n, (size_t)(TEXT - n), "%s%" PRId64 ":%" PRId64, comma, b->axis[i].at, b->axis[i].at + b->axis[i].size);
+        if (b->size[i] == 1 && v->shape[i] > 1) n += snprintf(text + n, (size_t)(TEXT - n), "%s%" PRId64, comma, b->at[i]);
+        else n += snprintf(text + n, (size_t)(TEXT - n), "%s%" PRId64 ":%" PRId64, comma, b->at[i], b->at[i] + b->size[i]);
     }
     snprintf(text + n, (size_t)(TEXT - n), "]");
 }

@@ -7,13 +7,13 @@ bool slice_fits(int rank, const int64_t *shape, const tare_slice *s) {
 }
 /* What of a box is in [from, from + n) of the axis, moved to where that range begins in the slice. */
 static bool cut(const box *b, int axis, int64_t from, int64_t n, int64_t to, box *out) {
-    const box_axis *x = &b->axis[axis];
-    int64_t begin = x->at > from ? x->at : from, end = x->at + x->size < from + n ? x->at + x->size : from + n;
+    int64_t begin = b->at[axis] > from ? b->at[axis] : from, end = b->at[axis] + b->size[axis];
+    if (end > from + n) end = from + n;
     if (begin >= end) return false;
     *out = *b;
-    out->from += (begin - x->at) * x->step;
-    out->axis[axis].at = to + (begin - from);
-    out->axis[axis].size = end - begin;
+    out->from += (begin - b->at[axis]) * b->step[axis];
+    out->at[axis] = to + (begin - from);
+    out->size[axis] = end - begin;
     return true;
 }
 bool value_slice(arena *a, const value *whole, const tare_slice *s, value *out) {
