@@ -242,13 +242,15 @@ static void normal(float *out, const uint32_t *words, size_t n, float mean, floa
 
 /* ---- 16 bits --------------------------------------------------------------------------------------------------------- */
 
-static void bf16(uint16_t *out, const float *in, size_t n) {
+static inline void bf16_or(uint16_t *out, const float *in, size_t n, uint32_t nan) {
     for (size_t i = 0; i < n; i++) {
         uint32_t u = bits_of(in[i]);
         uint32_t even = (u + 0x7fffu + (u >> 16 & 1u)) >> 16;
-        out[i] = (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : even);
+        out[i] = (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? nan : even);
     }
 }
+static void bf16(uint16_t *out, const float *in, size_t n) { bf16_or(out, in, n, 0x7fc0); }
+static void bf16_of_f32(uint16_t *out, const float *in, size_t n) { bf16_or(out, in, n, 0xffff); }
 
 /* Below 2^-14 the sum with 0.5 does the rounding: its last bit is worth 2^-24, the smallest half. */
 static void f16(uint16_t *out, const float *in, size_t n) {
@@ -257,7 +259,7 @@ static void f16(uint16_t *out, const float *in, size_t n) {
         uint32_t tiny = bits_of(float_of(m) + 0.5f) - 0x3f000000u;
         uint32_t even = (m - 0x38000000u + 0xfffu + (m >> 13 & 1u)) >> 13;
         uint32_t small = -(uint32_t)(m < 0x38800000u), large = -(uint32_t)(m >= 0x47800000u), nan = -(uint32_t)(m > 0x7f800000u);
-        uint32_t h = (tiny & small) | (even & ~small & ~large) | (0x7c00u & large) | (0x0200u & nan);
+        uint32_t h = (tiny & small) | (even & ~small & ~large) | (0x7c00u & large) | ((0x0200u | (m >> 13 & 0x3ffu)) & nan);
         out[i] = (uint16_t)(h | sign);
     }
 }
@@ -270,8 +272,49 @@ static void of_bf16(float *out, const uint16_t *in, size_t n) {
 static void of_f16(float *out, const uint16_t *in, size_t n) {
     for (size_t i = 0; i < n; i++) {
         uint32_t h = in[i], m = (h & 0x7fffu) << 13, large = -(uint32_t)(m >= 0x0f800000u);
-        uint32_t u = (bits_of(float_of(m) * 0x1p112f) & ~large) | ((m | 0x7f800000u) & large);
+        uint32_t quiet = m > 0x0f800000u ? 0x00400000u : 0;
+        uint32_t u = (bits_of(float_of(m) * 0x1p112f) & ~large) | ((m | 0x7f800000u | quiet) & large);
         out[i] = float_of(u | (h & 0x8000u) << 16);
+    }
+}
+
+/* ---- 8 bits ---------------------------------------------------------------------------------------------------------- */
+
+/* As of_f16(): the exponent's bias is moved by a product. */
+static void of_f8(float *out, const uint8_t *in, size_t n, const f8_kind *kind) {
+    uint32_t shift = kind->shift, mask = kind->nan_mask, code = kind->nan_code, nan = kind->nan;
+    float scale = kind->scale;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t b = in[i], sign = (b & 0x80u) << 24, u = bits_of(float_of((b & 0x7fu) << shift) * scale) | sign;
+        out[i] = float_of((b & mask) == code ? nan | (sign & ~(mask << 24)) : u); /* a sign that is no part of the code is kept */
+    }
+}
+
+/* ---- what is not finite ------------------------------------------------------------------------------------------------- */
+
+enum { ODD_RUN = 1 << 15 }; /* so many are counted in 16 bits */
+static void odd_16(const uint16_t *x, size_t n, uint16_t most, uint64_t *nan, uint64_t *inf) {
+    for (size_t at = 0; at < n; at += ODD_RUN) {
+        size_t k = n - at < ODD_RUN ? n - at : ODD_RUN;
+        const uint16_t *part = x + at;
+        uint16_t above = 0, equal = 0;
+        for (size_t i = 0; i < k; i++) {
+            uint16_t m = part[i] & 0x7fffu;
+            above = (uint16_t)(above + (m > most)), equal = (uint16_t)(equal + (m == most));
+        }
+        *nan += above, *inf += equal;
+    }
+}
+static void odd_32(const uint32_t *x, size_t n, uint64_t *nan, uint64_t *inf) {
+    for (size_t at = 0; at < n; at += ODD_RUN) {
+        size_t k = n - at < ODD_RUN ? n - at : ODD_RUN;
+        const uint32_t *part = x + at;
+        uint32_t above = 0, equal = 0;
+        for (size_t i = 0; i < k; i++) {
+            uint32_t m = part[i] & 0x7fffffffu;
+            above += m > 0x7f800000u, equal += m == 0x7f800000u;
+        }
+        *nan += above, *inf += equal;
     }
 }
 
@@ -335,4 +378,5 @@ static void fence(void) {
 #endif
 }
 
-const lanes LANES = {NAME, twist, grow, temper, philox, uniform, normal, bf16, f16, of_bf16, of_f16, outside, patch, stream, fence, replace};
+const lanes LANES = {NAME, twist, grow, temper, philox, uniform, normal, bf16, f16, of_bf16, of_f16, outside, patch, stream, fence, replace,
+    bf16_of_f32, of_f8, odd_16, odd_32};

@@ -1,4 +1,4 @@
-/* The inner loops of drawing, compiled once for each width of vectors (cmake/lanes.cmake). All sets give the same bits:
+/* The inner loops of drawing and of casting, compiled once for each width of vectors (cmake/lanes.cmake). All sets give the same bits:
  * they use IEEE operations in one fixed order, and fused products only where fmaf() is written. */
 #ifndef TARE_INIT_LANES_H
 #define TARE_INIT_LANES_H
@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 enum { MT_WORDS = 624 };
+
+/* A float of eight bits: where its bits go in a float, what that is short of by its exponent's bias, and which code is no number. */
+typedef struct f8_kind { uint32_t shift; float scale; uint32_t nan_mask, nan_code, nan; } f8_kind;
 
 typedef struct lanes {
     const char *name;
@@ -19,7 +22,7 @@ typedef struct lanes {
     /* Blocks of 16 words: 8 pairs by Box and Muller, first the cosines, then the sines. n is a multiple of 16. */
     void (*normal)(float *out, const uint32_t *words, size_t n, float mean, float std);
     void (*bf16)(uint16_t *out, const float *in, size_t n); /* round to nearest even; NaN stays NaN */
-    void (*f16)(uint16_t *out, const float *in, size_t n);
+    void (*f16)(uint16_t *out, const float *in, size_t n);  /* NaN keeps what fits of its bits, as x86's instructions do, and back */
     void (*of_bf16)(float *out, const uint16_t *in, size_t n);
     void (*of_f16)(float *out, const uint16_t *in, size_t n);
     /* How many are below lo or above hi; and those become the ones of `fresh`. */
@@ -29,6 +32,11 @@ typedef struct lanes {
     void (*stream)(void *to, const void *from, size_t bytes);
     void (*fence)(void);
     void (*replace)(uint16_t *x, size_t n, uint16_t from, uint16_t to); /* `from` becomes `to`, both signs of zero are one */
+    void (*bf16_of_f32)(uint16_t *out, const float *in, size_t n); /* bf16(), and NaN becomes 0xffff, as where torch casts vectors */
+    void (*of_f8)(float *out, const uint8_t *in, size_t n, const f8_kind *kind);
+    /* Adds how many are NaN and how many infinite; `most`: infinity's bits. */
+    void (*odd_16)(const uint16_t *x, size_t n, uint16_t most, uint64_t *nan, uint64_t *inf);
+    void (*odd_32)(const uint32_t *x, size_t n, uint64_t *nan, uint64_t *inf);
 } lanes;
 
 /* The widest set that this machine runs. */
