@@ -6,6 +6,12 @@
 
 static void *array_of(size_t n, size_t size) { return n < SIZE_MAX / size - 1 ? tarei_malloc((n + 1) * size) : NULL; }
 
+static char *base_of(const char *folder, const char *below) {
+    size_t n = strlen(folder), m = strlen(below);
+    char *base = tarei_malloc(n + m + 2);
+    if (base) snprintf(base, n + m + 2, "%s%s%s", folder, m ? "/" : "", below);
+    return base;
+}
 static void list_all(tare_checkpoint *h) {
     const checkpoint *c = h->c;
     for (size_t i = 0; i < c->tensor_count; i++) {
@@ -19,16 +25,18 @@ static void list_all(tare_checkpoint *h) {
 }
 tare_checkpoint *tare_checkpoint_open(const char *path, const tare_checkpoint_options *o, tare_error *err) {
     tare_error e = {0};
+    const char *below = o && o->subfolder ? o->subfolder : "";
     checkpoint_options how = {.variant = o ? o->variant : NULL, .subfolder = o ? o->subfolder : NULL};
     checkpoint *c = checkpoint_open(path, &how, &e);
     tare_checkpoint *h = c ? tarei_malloc(sizeof *h) : NULL;
     if (h) {
         *h = (tare_checkpoint){.c = c};
+        h->base = base_of(c->folder, below);
         h->tensors = array_of(c->tensor_count, sizeof *h->tensors);
         h->files = array_of(c->file_count, sizeof *h->files);
         h->flaws = array_of(c->flaw_count, sizeof *h->flaws);
     }
-    if (h && h->tensors && h->files && h->flaws) return list_all(h), h;
+    if (h && h->base && h->tensors && h->files && h->flaws) return list_all(h), h;
     if (c) error_set(&e, TARE_IO, "out_of_memory", NULL, "out of memory");
     if (h) tare_checkpoint_free(h);
     else if (c) checkpoint_free(c);
@@ -38,6 +46,7 @@ tare_checkpoint *tare_checkpoint_open(const char *path, const tare_checkpoint_op
 void tare_checkpoint_free(tare_checkpoint *h) {
     if (!h) return;
     checkpoint_free(h->c);
+    free(h->base);
     free(h->tensors);
     free(h->files);
     free(h->flaws);
@@ -66,5 +75,5 @@ tare_status tare_checkpoint_read(const tare_checkpoint *h, const tare_stored *t,
 }
 tare_model *tare_checkpoint_model(const tare_checkpoint *h, const char *config, const tare_open_options *options, tare_error *err) {
     tare_open_options none = {0};
-    return model_for(h->c, config ? config : h->c->folder, options ? options : &none, err);
+    return model_for(h->c, config ? config : h->base, options ? options : &none, err);
 }

@@ -6,6 +6,7 @@
 
 struct tare_checkpoint {
     checkpoint *c;
+    char *base;              /* the folder that config and weights are in */
     tare_stored *tensors;    /* views for the public calls */
     tare_stored_file *files;
     tare_flaw *flaws;

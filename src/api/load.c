@@ -117,8 +117,8 @@ static bool load_all(in_memory *i) {
     memset(i->copied, 1, l->n + 1);
     keeping k = {l, i->w};
     if (!guarded(&i->w->a, &l->err, map_in_arena, i) || !guarded(&i->w->a, &l->err, keep_in_arena, &k) || !take_memory(i)) return false;
-    load_sink sink = {memory_of, no_piece, nothing, i};
-    if (!load_run(l, i->copied, false, &sink)) return false;
+    load_sink taker = {memory_of, no_piece, nothing, i};
+    if (!load_run(l, i->copied, false, &taker)) return false;
     for (size_t s = 0; s < l->n; s++) i->w->at[s] = i->w->at[l->value[s]];
     return true;
 }
@@ -158,8 +158,8 @@ static bool their_done(void *to, size_t slot) {
 tare_status tare_load_to(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, const tare_receiver *receiver,
                          tare_error *err) {
     handing h = {.r = receiver};
-    load_sink sink = {their_memory, their_piece, their_done, &h};
-    bool ok = load_begin(&h.l, m, c, options) && load_fits(&h.l, 0) && load_run(&h.l, NULL, true, &sink);
+    load_sink taker = {their_memory, their_piece, their_done, &h};
+    bool ok = load_begin(&h.l, m, c, options) && load_fits(&h.l, 0) && load_run(&h.l, NULL, true, &taker);
     tare_status status = h.l.err.status;
     return failed(&h.l, ok, err) ? status : TARE_OK;
 }

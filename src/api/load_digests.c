@@ -22,24 +22,24 @@ static bool take_done(void *to, size_t slot) {
 }
 static bool hash_all(hashing *h) {
     loading *l = &h->l;
-    load_sink sink = {NULL, take_piece, take_done, h};
+    load_sink taker = {NULL, take_piece, take_done, h};
     h->running = tarei_malloc((l->n + 1) * sizeof *h->running);
     h->hex = tarei_malloc((l->n + 1) * sizeof *h->hex);
     if (!h->running || !h->hex) return error_set(&l->err, TARE_IO, "out_of_memory", NULL, "out of memory"), false;
     for (size_t i = 0; i < l->n; i++) sha256_start(&h->running[i]);
-    return load_run(l, NULL, true, &sink);
+    return load_run(l, NULL, true, &taker);
 }
-static bool hand_on(const hashing *h, tare_take_digest take, void *to) {
+static bool hand_on(const hashing *h, tare_take_digest use, void *to) {
     const loading *l = &h->l;
     for (size_t i = 0; i < l->n; i++)
-        if (l->wanted[i] && !take(to, &l->items[i], h->hex[l->value[i]])) return false;
+        if (l->wanted[i] && !use(to, &l->items[i], h->hex[l->value[i]])) return false;
     return true;
 }
-tare_status tare_load_digests(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, tare_take_digest take, void *to,
+tare_status tare_load_digests(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, tare_take_digest use, void *to,
                               tare_error *err) {
     hashing h = {.running = NULL};
     bool ok = load_begin(&h.l, m, c, options) && load_fits(&h.l, 0) && hash_all(&h);
-    if (ok && !hand_on(&h, take, to)) ok = false, error_set(&h.l.err, TARE_IO, "cancelled", NULL, "cancelled");
+    if (ok && !hand_on(&h, use, to)) ok = false, error_set(&h.l.err, TARE_IO, "cancelled", NULL, "cancelled");
     tare_status status = h.l.err.status;
     if (!ok && err) *err = h.l.err;
     free(h.running);

@@ -219,7 +219,7 @@ bool load_begin(loading *l, const tare_model *m, const tare_checkpoint *c, const
     l->o.check.data = true;
     if (!guarded(&l->a, &l->err, prepare, l)) return false;
     fill_how how = how_of(l, false);
-    l->reading = fill_bound(&how) + l->a.used;
+    l->reading = fill_bound(l->r->c, l->target_n, &how) + l->a.used;
     return true;
 }
 bool load_fits(loading *l, uint64_t more) {
@@ -360,8 +360,8 @@ static bool make_rest(running *w) {
     free(k.of);
     return ok;
 }
-bool load_run(loading *l, const bool *which, bool in_order, const load_sink *sink) {
-    running w = {.l = l, .sink = sink, .which = which};
+bool load_run(loading *l, const bool *which, bool in_order, const load_sink *taker) {
+    running w = {.l = l, .sink = taker, .which = which};
     w.targets = tarei_malloc((l->target_n + 1) * sizeof *w.targets);
     w.these = tarei_malloc((l->target_n + 1) * sizeof *w.these);
     l->odd = tarei_malloc((l->target_n + 1) * sizeof *l->odd);

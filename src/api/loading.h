@@ -42,7 +42,7 @@ bool load_begin(loading *l, const tare_model *m, const tare_checkpoint *c, const
 /* Refuses what is larger than the limit; `more`: bytes that the caller takes besides. */
 bool load_fits(loading *l, uint64_t more);
 /* Fills the held slots of `which` (NULL: all). */
-bool load_run(loading *l, const bool *which, bool in_order, const load_sink *sink);
+bool load_run(loading *l, const bool *which, bool in_order, const load_sink *taker);
 void load_end(loading *l);
 uint64_t item_bytes(const tare_item *t);
 #endif

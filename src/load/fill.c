@@ -91,7 +91,7 @@ static bool put_straight(worker *w, const place *p, const spot *to) {
     char *dst = goes_to(to, p);
     for (size_t at = 0, k; at < n; at += k) {
         k = n - at < most ? n - at : most;
-        if (!source_read(&w->r->s, to->source, t->at + (uint64_t)p->from * item + at, dst + at, k, &w->err)) return false;
+        if (!source_bytes(&w->r->s, to->source, t->at + (uint64_t)p->from * item + at, dst + at, k, &w->err)) return false;
         if (w->r->how->odd) cast_odd(w->r->l, to->dtype, dst + at, k / item, &w->nan, &w->inf);
     }
     return true;
@@ -403,8 +403,8 @@ uint64_t fill_bound(const checkpoint *c, size_t n, const fill_how *how) {
     return rooms_of(threads, sizes_of(how)) + ((uint64_t)threads + 1) * sizeof(opened) + n * sizeof(key) + (c->file_count + 1) * sizeof(source_file);
 }
 
-static bool run_all(run *r, char *memory) {
-    r->rooms = memory + (-(uintptr_t)memory & (SOURCE_PAGE - 1));
+static bool run_all(run *r, char *rooms) {
+    r->rooms = rooms + (-(uintptr_t)rooms & (SOURCE_PAGE - 1));
     for (int i = 0; i <= r->threads; i++) r->open[i].used = false;
     for (size_t i = 0; r->how->odd && i < r->n; i++) r->how->odd[i] = (fill_odd){0};
     sort(r);
@@ -422,12 +422,12 @@ bool fill_run(const checkpoint *c, const fill_target *targets, size_t n, const f
     if (!sources_open(&r.s, c, how->io, err)) return false;
     r.keys = tarei_malloc((n + 1) * sizeof *r.keys);
     r.open = tarei_malloc(((size_t)r.threads + 1) * sizeof *r.open);
-    char *memory = r.keys && r.open ? tarei_malloc((size_t)rooms_of(r.threads, r.sizes)) : NULL;
-    bool ok = memory && run_all(&r, memory);
-    if (!memory) error_set(&r.err, TARE_IO, "out_of_memory", NULL, "out of memory: %llu bytes are needed to read tensors",
+    char *rooms = r.keys && r.open ? tarei_malloc((size_t)rooms_of(r.threads, r.sizes)) : NULL;
+    bool ok = rooms && run_all(&r, rooms);
+    if (!rooms) error_set(&r.err, TARE_IO, "out_of_memory", NULL, "out of memory: %llu bytes are needed to read tensors",
                      (unsigned long long)fill_bound(c, n, how));
     if (!ok && err && err->status == TARE_OK) *err = r.err;
-    free(memory);
+    free(rooms);
     free(r.open);
     free(r.keys);
     sources_close(&r.s);

@@ -65,7 +65,7 @@ static ssize_t read_all(int fd, uint64_t at, char *to, size_t n) {
     }
     return (ssize_t)got;
 }
-bool source_read(sources *s, size_t tensor, uint64_t at, void *to, size_t n, tare_error *err) {
+bool source_bytes(sources *s, size_t tensor, uint64_t at, void *to, size_t n, tare_error *err) {
     int fd = checkpoint_fd(s->c, s->c->tensors[tensor].file, err);
     if (fd < 0) return false;
     ssize_t got = read_all(fd, at, to, n);
@@ -107,7 +107,7 @@ static const char *get_direct(sources *s, size_t tensor, uint64_t at, char *room
     if (got < 0 && direct >= 0 && errno != EINVAL) return unreadable(s, tensor, errno, err), NULL;
     if (got < 0) {
         if (direct >= 0) refuse(s, file);
-        return source_read(s, tensor, at, room, n, err) ? room : NULL;
+        return source_bytes(s, tensor, at, room, n, err) ? room : NULL;
     }
     if ((size_t)got >= before + n) return room + before;
     return too_short(s, tensor, err), NULL;
@@ -138,5 +138,5 @@ static const char *get_mapped(sources *s, size_t tensor, uint64_t at, size_t n, 
 const char *source_get(sources *s, size_t tensor, uint64_t at, char *room, size_t n, tare_error *err) {
     if (s->io == FILL_MMAP) return get_mapped(s, tensor, at, n, err);
     if (s->io == FILL_DIRECT) return get_direct(s, tensor, at, room, n, err);
-    return source_read(s, tensor, at, room, n, err) ? room : NULL;
+    return source_bytes(s, tensor, at, room, n, err) ? room : NULL;
 }

@@ -17,7 +17,7 @@ typedef struct sources {
 bool sources_open(sources *s, const checkpoint *c, fill_io io, tare_error *err);
 void sources_close(sources *s);
 /* n bytes of a tensor's file from `at` on, read to `to`. From many threads, as what follows. */
-bool source_read(sources *s, size_t tensor, uint64_t at, void *to, size_t n, tare_error *err);
+bool source_bytes(sources *s, size_t tensor, uint64_t at, void *to, size_t n, tare_error *err);
 /* The same, wherever it is best: `room` has place for n bytes and 2 * SOURCE_PAGE more, and begins on a page. NULL with err. */
 const char *source_get(sources *s, size_t tensor, uint64_t at, char *room, size_t n, tare_error *err);
 /* That so much will be wanted soon. */
