@@ -369,7 +369,7 @@ static bool check(const checkpoint *c, const fill_target *t, tare_error *err) {
     for (size_t i = 0; i < t->value->n; i++) {
         const box *b = &t->value->boxes[i];
         const file_tensor *f = b->source < c->tensor_count ? &c->tensors[b->source] : NULL;
-        if (f && (f->odd || !fill_can_cast(f->dtype, t->dtype))) {
+        if (f && (f->odd || !fill_can_cast(f->dtype, (int)t->dtype))) {
             error_set(err, TARE_BAD, "conversion", f->key, "%s: there is no way from %s to %s", f->key, tare_dtype_name((tare_dtype)f->dtype),
                 tare_dtype_name(t->dtype));
             return false;
