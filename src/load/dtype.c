@@ -25,6 +25,7 @@ const char *weights_dtype(const checkpoint *c, tare_error *err) {
         if (!first || strcmp(t->key, first->key) < 0) first = t;
         if (counts(t->dtype) && (!first_float || strcmp(t->key, first_float->key) < 0)) first_float = t;
     }
+    if (!first) return "float32"; /* an empty file */
     if (first_float) return tare_dtype_torch((tare_dtype)first_float->dtype);
     error_set(err, TARE_BAD, "no_dtype", NULL, "the config names no dtype, and the first file holds no floating tensor to take it from: say --dtype");
     return NULL;

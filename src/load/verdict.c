@@ -253,7 +253,7 @@ bool verdict_make(verdict *v, arena *a, const resolution *r, const node *root, c
     *v = (verdict){.a = a, .r = r, .root = root, .o = o ? *o : (tare_check_options){.data = false}};
     for (size_t i = 0; i < r->slots.n; i++) slot_row(v, i);
     if (!compare_ties(v, err)) return false;
-    check_stacks(v);
+    if (!v->o.like_transformers) check_stacks(v);
     for (size_t i = 0; i < r->c->tensor_count; i++) key_row(v, i);
     for (size_t i = 0; i < r->c->flaw_count; i++) flaw_row(v, &r->c->flaws[i]);
     bool wrong = decide(v);
