@@ -6,6 +6,7 @@
  * tensor alone becomes a flaw. */
 #include "opening.h"
 #include "reader.h"
+#include "utf8.h"
 #include "../core/num.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ typedef struct entry { /* of the header */
 static uint8_t dtype_of(header *h, word name) {
     if (name.n == h->dtype_n && !memcmp(name.s, h->dtype, name.n)) return h->dtype_is;
     uint8_t d = 0;
-    while (d < TARE_DTYPE_COUNT && strcmp(name.s, tare_dtype_name((tare_dtype)d))) d++;
+    while (d < TARE_DTYPE_COUNT && !word_is(name, tare_dtype_name((tare_dtype)d), strlen(tare_dtype_name((tare_dtype)d)))) d++;
     h->dtype = name.s, h->dtype_n = name.n, h->dtype_is = d;
     return d;
 }
@@ -106,7 +107,8 @@ static void keep_tensor(header *h, word key, const entry *e) {
     t->odd = t->dtype == TARE_DTYPE_COUNT || e->large || e->end < e->begin;
     const char *name = h->f->name;
     if (t->dtype == TARE_DTYPE_COUNT)
-        flaw_add(o, FLAW_DTYPE, h->f, t->key, true, "%s in %s has the dtype \"%.60s\", which nobody knows", t->key, name, e->dtype.s);
+        flaw_add(o, FLAW_DTYPE, h->f, t->key, true, "%s in %s has the dtype \"%.*s\", which nobody knows", t->key, name,
+            utf8_cut(e->dtype.s, 60), e->dtype.s);
     if (e->large)
         flaw_add(o, FLAW_BYTES, h->f, t->key, true, "%s in %s has a size beyond 63 bits in its shape", t->key, name);
     if (e->end < e->begin)
@@ -130,7 +132,7 @@ static bool read_entries(header *h) {
     if (!reader_open(r, '{')) return false;
     for (bool first = true; reader_member(r, &first, &key);) {
         if (!WORD_IS(key, "__metadata__")) {
-            if (!read_entry(r, &e)) return false;
+            if (!reader_plain(r, key) || !read_entry(r, &e)) return false;
             keep_tensor(h, key, &e);
             continue;
         }
@@ -149,6 +151,7 @@ static void enter_keys(header *h) {
     keys_reserve(&c->a, c->keys, c->tensor_count - h->f->first);
     for (size_t i = h->f->first; i < c->tensor_count; i++) {
         file_tensor *t = &c->tensors[i];
+        if (i + AHEAD < c->tensor_count) keys_soon(c->keys, h->o->hashes[i + AHEAD]);
         key_row *row = keys_row(c->keys, t->key, h->o->hashes[i]);
         if (!row->key) c->keys->n++;
         else if (row->value >= h->f->first) {
@@ -252,8 +255,8 @@ static bool covers(header *h, uint64_t end) {
     uint64_t data = f->bytes - f->data_at;
     if (end > data)
         error_set(h->o->err, TARE_BAD, "truncated", f->path,
-            "%.300s is truncated: its header describes %" PRIu64 " bytes, the file has %" PRIu64 ", %" PRIu64 " are lacking; download it again", f->path,
-            num_plus(f->data_at, end), f->bytes, end - data);
+            "%.300s is truncated: its header describes %" PRIu64 " bytes, the file has %" PRIu64 ", %" PRIu64 " are lacking; download it again",
+            f->path, num_plus(f->data_at, end), f->bytes, end - data);
     if (end < data)
         error_set(h->o->err, TARE_BAD, "trailing_bytes", f->path,
             "%.300s has %" PRIu64 " bytes after its last tensor: its header describes %" PRIu64 " bytes, the file has %" PRIu64 "; download it again",
@@ -293,8 +296,8 @@ static bool bad_length(header *h, uint64_t length) {
             "%.300s is no safetensors file: its header would have %" PRIu64 " bytes, the most is %d", f->path, length, LARGEST_HEADER);
     else
         error_set(h->o->err, TARE_BAD, "truncated", f->path,
-            "%.300s is truncated within its header: that has %" PRIu64 " bytes, the file %" PRIu64 ", %" PRIu64 " are lacking; download it again", f->path,
-            length, f->bytes, length + LENGTH - f->bytes);
+            "%.300s is truncated within its header: that has %" PRIu64 " bytes, the file %" PRIu64 ", %" PRIu64 " are lacking; download it again",
+            f->path, length, f->bytes, length + LENGTH - f->bytes);
     return false;
 }
 static bool too_short(header *h) {

@@ -28,6 +28,7 @@ typedef struct opening {
     key_table entry_of, name_of;
     const char **names;      /* the files it names, in order of first mention */
     size_t name_count;
+    weights_file **file_of;  /* of each name; NULL where only entries name it that later ones replace */
     enum { TOTAL_ABSENT, TOTAL_ODD, TOTAL_NUMBER } total; /* metadata.total_size */
     double total_size;
     /* what is to be given back when memory runs out */
@@ -65,6 +66,8 @@ bool list_base(opening *o);
 /* The file's path; false with "escapes" where a file beyond the folder is meant. */
 bool path_of(opening *o, const char *name, const char *who, const char **path);
 
+/* checkpoint.c: the file of that name, or NULL */
+weights_file *file_named(const checkpoint *c, const char *name);
 /* compare.c: the index against the headers and the folder. */
 void compare_files(opening *o);
 void compare_tensors(opening *o);
