@@ -74,7 +74,7 @@ bool sniff(tare_error *err, const char *path, const char *begin, size_t n, uint6
     }
     size_t zeros = 0;
     while (zeros < n && !text[zeros]) zeros++;
-    if (n >= 8 && zeros == n) {
+    if (n >= 16 && zeros == n) {
         error_set(err, TARE_BAD, "truncated", path,
             "%.300s begins with %zu zero bytes, as a download of %" PRIu64 " bytes does that was cut off; download it again", path, n, size);
         return true;
