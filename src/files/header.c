@@ -18,8 +18,6 @@ typedef struct header {
     opening *o;
     weights_file *f;
     reader r;
-    int64_t *shapes;      /* room for shapes: what is left of a block */
-    size_t shapes_left;
     const char *dtype;    /* the last one met: neighbours have the same */
     size_t dtype_n;
     uint8_t dtype_is;
@@ -83,11 +81,12 @@ static bool read_entry(reader *r, entry *e) {
 }
 
 static int64_t *keep_shape(header *h, const entry *e) {
+    opening *o = h->o;
     size_t n = (size_t)e->rank;
-    if (n > h->shapes_left) h->shapes = arena_array(&h->o->c->a, SHAPES, sizeof *h->shapes), h->shapes_left = SHAPES;
-    int64_t *shape = h->shapes;
+    if (n > o->shapes_left || !o->shapes) o->shapes = arena_array(&o->c->a, SHAPES, sizeof *o->shapes), o->shapes_left = SHAPES;
+    int64_t *shape = o->shapes;
     for (size_t i = 0; i < n; i++) shape[i] = e->shape[i];
-    h->shapes += n, h->shapes_left -= n;
+    o->shapes += n, o->shapes_left -= n;
     return shape;
 }
 static void keep_tensor(header *h, word key, const entry *e) {
@@ -321,7 +320,7 @@ static uint64_t length_of(const char *begin) {
 bool header_read(opening *o, weights_file *f) {
     char begin[LOOK];
     checkpoint *c = o->c;
-    header h = {.o = o, .f = f};
+    header h = {.o = o, .f = f, .dtype = "", .dtype_is = TARE_DTYPE_COUNT};
     size_t n = f->bytes < LOOK ? (size_t)f->bytes : LOOK;
     found got = file_read(o->err, o->fd, f->path, 0, begin, n);
     f->first = c->tensor_count;

@@ -15,6 +15,8 @@ typedef struct opening {
     checkpoint *c;
     tare_error *err;
     size_t tensor_cap, flaw_cap;
+    int64_t *shapes;         /* room for shapes: what is left of a block */
+    size_t shapes_left;
     uint32_t *hashes;        /* of each tensor's key; as long as c->tensors */
     const char *base;        /* the folder that files are in: c->folder or its subfolder */
     const char *below;       /* the subfolder with a slash, or "" */
