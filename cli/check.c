@@ -262,10 +262,10 @@ const command command_check = {
              "a tie, a formula - and every tensor of the files goes somewhere. No weight is read; where a class ties two\n"
              "tensors that are both in the files, their first megabyte is compared. DIR is a folder with a config.json,\n"
              "a repository of the Hub's cache, one .safetensors file or an index (docs/checkpoints.md).\n",
-    .examples = "  tare check ./my-finetune\n"
-                "  tare check ./base --class BertForSequenceClassification --allow missing\n"
-                "  tare check ./model.safetensors --config meta-llama/Llama-2-7b-hf --strip-prefix module.\n"
-                "  tare check ./my-finetune --like transformers --json\n",
+    .examples = "  tare check ./my-llama\n"
+                "  tare check ./my-llama --class LlamaForSequenceClassification --allow missing,unexpected\n"
+                "  tare check ./my-llama/model.safetensors --config ./my-llama --mapping\n"
+                "  tare check ./my-llama --like transformers --json\n",
     .exits = "  0 complete; 1 incomplete, or there are no weights; 3 something cannot be read\n",
     .options = CHECKPOINT_OPTIONS | BIT(OPT_MAPPING) | BIT(OPT_DATA) | BIT(OPT_JSON),
     .of_checkpoint = true,

@@ -166,7 +166,7 @@ static void find_layers(verdict *v, const name_list *missing, const name_list *u
             if (name_put(&met, list, 0), met.n == before) continue;
             int64_t model = last_layer(v, name, n, false), file = last_layer(v, name, n, true);
             if (model == file || model < 0 || file < 0 ) continue;
-            cause_add(v, "%s is %" PRId64 " in the config, and the file has %" PRId64 ": %s{0...%" PRId64 "}", key_of_layers(v->root->config, model + 1),
+            cause_add(v, "%s is %" PRId64 " in the config, and the file has %" PRId64 ", up to %s%" PRId64, key_of_layers(v->root->config, model + 1),
                       model + 1, file + 1, list, file);
         }
 }

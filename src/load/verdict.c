@@ -244,6 +244,9 @@ static const char *reference_error(const verdict *v) {
         if (r->c->flaws[i].reference_fails) return r->c->flaws[i].message;
     if (r->crash) return r->crash;
     if (r->fault_n) return arena_printf(v->a, "%s: %s", r->slots.v[r->faults[0].slot].path, r->faults[0].message);
+    for (size_t i = 0; i < r->tie_n; i++) /* it has no values then, and upstream compares them */
+        if (r->ties[i].which == TIE_BOTH && r->slots.v[r->ties[i].target].mismatched)
+            return arena_printf(v->a, "%s is tied, and has another shape in the file", r->slots.v[r->ties[i].target].path);
     for (size_t i = 0; i < r->slots.n && !v->o.allow_mismatched; i++)
         if (r->slots.v[i].from == FROM_FILE && r->slots.v[i].mismatched) return arena_printf(v->a, "%s has another shape", r->slots.v[i].path);
     return NULL;
@@ -262,7 +265,7 @@ bool verdict_make(verdict *v, arena *a, const resolution *r, const node *root, c
     v->sum.found = r->c->tensor_count;
     v->sum.error = reference_error(v);
     v->sum.loads = !v->sum.error;
-    v->sum.complete = !wrong && !v->sum.damage && !r->crash;
+    v->sum.complete = !v->sum.damage && (v->o.like_transformers ? v->sum.loads : !wrong && !r->crash);
     causes_find(v);
     return true;
 }
