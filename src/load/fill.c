@@ -356,7 +356,7 @@ static bool is_within(const checkpoint *c, const value *v, const box *b) {
         int64_t far = (b->size[d] - 1) * b->step[d];
         if (far < 0) low += far;
         else high += far;
-        if (b->size[d] < 0 || b->at[d] < 0 || b->at[d] + b->size[d] > v->shape[d]) return false;
+        if (b->size[d] < 0 || b->at[d] < 0 || b->apart[d] < 1 || b->at[d] + (b->size[d] - 1) * b->apart[d] >= v->shape[d]) return false;
     }
     return low >= 0 && high < all;
 }

@@ -19,7 +19,7 @@ place place_of(const value *v, const box *b) {
     place p = {.rank = v->rank, .from = b->from};
     int64_t row = 1;
     for (int d = v->rank - 1; d >= 0; d--) {
-        p.size[d] = b->size[d], p.src[d] = b->step[d], p.dst[d] = row;
+        p.size[d] = b->size[d], p.src[d] = b->step[d], p.dst[d] = b->apart[d] * row;
         p.to += b->at[d] * row;
         row *= v->shape[d];
     }

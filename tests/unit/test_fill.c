@@ -1,5 +1,8 @@
 /* Filling: random boxes against a loop over elements, in every way of reading and handing over; what happens when a file, a caller or the
  * memory fails; the bound. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "core/arena.h"
 #include "init/lanes.h"
 #include "load/cast.h"
@@ -13,9 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-__attribute__((weak)) int checkpoint_fd(const checkpoint *c, size_t file, tare_error *err);
-__attribute__((weak)) int checkpoint_fd(const checkpoint *c, size_t file, tare_error *err) { return (void)err, c->files[file].fd; }
 
 /* ---- a checkpoint of random bytes ---- */
 
@@ -69,8 +69,8 @@ static void unmake(void) {
 
 /* ---- random values ---- */
 
-enum { MOST_BOXES = 64, MOST_TARGETS = 24 };
-static box boxes[MOST_TARGETS][MOST_BOXES];
+enum { BOXES = 64, MOST_TARGETS = 24 };
+static box boxes[MOST_TARGETS][BOXES];
 static value values[MOST_TARGETS];
 static fill_target targets[MOST_TARGETS];
 
@@ -97,10 +97,15 @@ static void random_source(value *v, box *b, int64_t elements) {
 }
 static void split(value *v, box b, int depth, int64_t elements) {
     int d = v->rank ? (int)below(v->rank) : 0;
-    if (depth > 0 && v->rank && b.size[d] > 1 && v->n + (1u << depth) < MOST_BOXES) {
+    if (depth > 0 && v->rank && b.size[d] > 1 && v->n + (1u << depth) < BOXES) {
         int64_t k = 1 + below(b.size[d] - 1);
         box rest = b;
-        b.size[d] = k, rest.at[d] += k, rest.size[d] -= k;
+        if (next() % 3) { /* one after the other, or in turn */
+            b.size[d] = k, rest.at[d] += k * b.apart[d], rest.size[d] -= k;
+        } else {
+            rest.at[d] += b.apart[d], rest.size[d] /= 2, b.size[d] -= rest.size[d];
+            b.apart[d] *= 2, rest.apart[d] *= 2;
+        }
         split(v, rest, depth - 1, elements);
         split(v, b, depth - 1, elements);
         return;
@@ -116,7 +121,7 @@ static void random_value(size_t i, int64_t elements) {
     for (int d = 0; d < v->rank; d++) {
         int64_t n = next() % 40 == 0 ? 0 : sizes[below(10)];
         if (v->elements * n > elements) n = 1;
-        v->shape[d] = all.size[d] = n, v->elements *= n;
+        v->shape[d] = all.size[d] = n, v->elements *= n, all.apart[d] = 1;
     }
     split(v, all, (int)below(5), elements);
     targets[i] = (fill_target){v, (tare_dtype)below(TARE_BOOL + 1)};
@@ -134,7 +139,7 @@ static void expect_box(const value *v, const box *b, tare_dtype dtype, char *out
         for (int d = v->rank - 1; d >= 0; d--) {
             int64_t i = left % b->size[d];
             left /= b->size[d];
-            src += i * b->step[d], dst += (b->at[d] + i) * row;
+            src += i * b->step[d], dst += (b->at[d] + i * b->apart[d]) * row;
             row *= v->shape[d];
         }
         _Alignas(8) char one[8];
@@ -166,7 +171,7 @@ static bool goes_on(taker *t) {
     pthread_mutex_unlock(&t->lock);
     return ok;
 }
-static void *memory(void *to, size_t i) {
+static void *whole(void *to, size_t i) {
     taker *t = to;
     return t->in_pieces[i] ? NULL : t->got[i];
 }
@@ -205,7 +210,7 @@ static void let_go(taker *t, size_t n) {
     for (size_t i = 0; i < n; i++) free(t->got[i]);
     pthread_mutex_destroy(&t->lock);
 }
-static fill_out out_of(taker *t) { return (fill_out){.memory = memory, .piece = piece, .done = done, .to = t}; }
+static fill_out out_of(taker *t) { return (fill_out){.memory = whole, .piece = piece, .done = done, .to = t}; }
 
 static void odd_is(size_t i, const char *bytes, fill_odd got) {
     fill_odd want = {0};
@@ -272,7 +277,7 @@ static void test_small(void **state) {
     make(37);
     for (int i = 0; i < 50; i++) {
         for (size_t k = 0; k < MOST_TARGETS; k++) {
-            boxes[k][0] = (box){.source = k % 16, .step = {1}, .size = {37}};
+            boxes[k][0] = (box){.source = k % 16, .step = {1}, .size = {37}, .apart = {1}};
             values[k] = (value){.boxes = boxes[k], .n = 1, .rank = 1, .shape = {37}, .elements = 37};
             targets[k] = (fill_target){&values[k], next() % 2 ? (tare_dtype)below(TARE_BOOL + 1) : (tare_dtype)tensors[k % 16].dtype};
         }
@@ -290,7 +295,7 @@ static void test_turned(void **state) {
     make((int64_t)ROWS * COLUMNS);
     for (int i = 0; i < 6; i++) {
         for (size_t k = 0; k < 2; k++) {
-            boxes[k][0] = (box){.source = (size_t)i + 6 * k, .step = {1, COLUMNS}, .size = {COLUMNS, ROWS}};
+            boxes[k][0] = (box){.source = (size_t)i + 6 * k, .step = {1, COLUMNS}, .size = {COLUMNS, ROWS}, .apart = {1, 1}};
             values[k] = (value){.boxes = boxes[k], .n = 1, .rank = 2, .shape = {COLUMNS, ROWS}, .elements = (int64_t)ROWS * COLUMNS};
             targets[k] = (fill_target){&values[k], i % 2 ? TARE_BF16 : (tare_dtype)tensors[k].dtype};
             if (!fill_can_cast(tensors[boxes[k][0].source].dtype, targets[k].dtype)) targets[k].dtype = TARE_F32;
@@ -304,7 +309,7 @@ static void test_turned(void **state) {
 
 static void plain_targets(size_t n, int64_t elements) {
     for (size_t k = 0; k < n; k++) {
-        boxes[k][0] = (box){.source = k, .step = {1}, .size = {elements}};
+        boxes[k][0] = (box){.source = k, .step = {1}, .size = {elements}, .apart = {1}};
         values[k] = (value){.boxes = boxes[k], .n = 1, .rank = 1, .shape = {elements}, .elements = elements};
         targets[k] = (fill_target){&values[k], k % 2 ? TARE_F32 : (tare_dtype)tensors[k].dtype};
     }
