@@ -250,6 +250,7 @@ TARE_API tare_status tare_init_inexact(const tare_model *m, tare_remark remark, 
 typedef struct tare_save_options {
     uint64_t max_shard_bytes; /* no file holds more bytes of tensors, where tensors allow; 0: 50 GB, as save_pretrained() */
     bool force;               /* exchange a checkpoint folder that is there, whole; else it is refused */
+    bool runtime;             /* the tree's own names and shapes, experts stacked: save_original_format=False */
     bool (*progress)(void *to, uint64_t done, uint64_t all); /* of tare_save(); as in tare_init_options */
     void *progress_to;
 } tare_save_options;
@@ -447,8 +448,9 @@ TARE_API tare_status tare_window_load(tare_window *w, size_t unit, tare_error *e
 TARE_API void *tare_window_data(const tare_window *w, const tare_item *tensor, tare_item *as_held);
 TARE_API void tare_window_free(tare_window *w);
 
-/* Rewrites a checkpoint: what tare_load() with these options gives, as save_pretrained() writes a loaded model, tensor by tensor, so that
- * the model may be larger than memory. */
+/* Rewrites a checkpoint: what tare_load() with these options gives, as save_pretrained() writes a model that was loaded - by the names that
+ * the files had - with the folder's own generation_config.json. Tensors go from file to file in pieces, so that the model may be larger
+ * than memory; a run that was stopped is gone on with by the same call. TARE_USAGE for options that take a part alone. */
 TARE_API tare_status tare_materialise(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, const char *dir,
                                       const tare_save_options *how, tare_error *err);
 
