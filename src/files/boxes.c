@@ -32,7 +32,7 @@ bool value_whole(arena *a, size_t source, int rank, const int64_t *shape, value 
     out->boxes = arena_new(a, box);
     out->n = 1;
     out->boxes->source = source;
-    for (int i = 0; i < rank; i++) out->boxes->axis[i] = (box_axis){0, shape[i], 1, out->stride[i]};
+    for (int i = 0; i < rank; i++) out->boxes->size[i] = shape[i], out->boxes->apart[i] = 1, out->boxes->step[i] = out->stride[i];
     return true;
 }
 
@@ -60,10 +60,10 @@ void value_settle(arena *a, value *v) {
 /* ---- parts ---- */
 
 /* Which of its elements lie in lo <= place < hi: `size` of them from the first one on. */
-static int64_t cut(const box_axis *x, int64_t lo, int64_t hi, int64_t *first) {
-    int64_t end = hi > x->at ? (hi - x->at - 1) / x->apart + 1 : 0;
-    *first = lo > x->at ? (lo - x->at - 1) / x->apart + 1 : 0;
-    if (end > x->size) end = x->size;
+static int64_t cut(const box *b, int dim, int64_t lo, int64_t hi, int64_t *first) {
+    int64_t at = b->at[dim], apart = b->apart[dim], end = hi > at ? (hi - at - 1) / apart + 1 : 0;
+    *first = lo > at ? (lo - at - 1) / apart + 1 : 0;
+    if (end > b->size[dim]) end = b->size[dim];
     return end > *first ? end - *first : 0;
 }
 /* The part that a place is in. */
@@ -76,9 +76,7 @@ static size_t part_of(const int64_t *bounds, size_t n, int64_t place) {
     }
     return low;
 }
-static size_t last_part(const int64_t *bounds, size_t n, const box_axis *x) {
-    return part_of(bounds, n, x->at + (x->size - 1) * x->apart);
-}
+static int64_t last_place(const box *b, int dim) { return b->at[dim] + (b->size[dim] - 1) * b->apart[dim]; }
 static void start_part(const value *v, int dim, int64_t size, value *part) {
     *part = *v;
     part->n = 0;
@@ -89,8 +87,7 @@ bool value_split(arena *a, const value *v, int dim, const int64_t *bounds, size_
     size_t all = 0;
     for (size_t i = 0; i < n; i++) start_part(v, dim, bounds[i + 1] - bounds[i], &parts[i]);
     for (size_t k = 0; k < v->n; k++) {
-        const box_axis *x = &v->boxes[k].axis[dim];
-        size_t first = part_of(bounds, n, x->at), last = last_part(bounds, n, x);
+        size_t first = part_of(bounds, n, v->boxes[k].at[dim]), last = part_of(bounds, n, last_place(&v->boxes[k], dim));
         if ((all += last - first + 1) > MOST_BOXES) return false;
         for (size_t i = first; i <= last; i++) parts[i].n++;
     }
@@ -98,24 +95,30 @@ bool value_split(arena *a, const value *v, int dim, const int64_t *bounds, size_
     for (size_t i = 0; i < n; room += parts[i++].n) parts[i].boxes = room;
     for (size_t i = 0; i < n; i++) parts[i].n = 0;
     for (size_t k = 0; k < v->n; k++) {
-        const box_axis *x = &v->boxes[k].axis[dim];
-        for (size_t i = part_of(bounds, n, x->at), last = last_part(bounds, n, x); i <= last; i++) {
-            int64_t first, size = cut(x, bounds[i], bounds[i + 1], &first);
+        const box *old = &v->boxes[k];
+        for (size_t i = part_of(bounds, n, old->at[dim]), last = part_of(bounds, n, last_place(old, dim)); i <= last; i++) {
+            int64_t first, size = cut(old, dim, bounds[i], bounds[i + 1], &first);
             if (!size) continue;
             box *b = &parts[i].boxes[parts[i].n++];
-            *b = v->boxes[k];
-            b->from += first * x->step;
-            b->axis[dim].at = x->at + first * x->apart - bounds[i];
-            b->axis[dim].size = size;
+            *b = *old;
+            b->from += first * old->step[dim];
+            b->at[dim] = old->at[dim] + first * old->apart[dim] - bounds[i];
+            b->size[dim] = size;
         }
     }
     return true;
 }
+static void copy_axis(box *to, int d, const box *from, int e) {
+    to->step[d] = from->step[e];
+    to->at[d] = from->at[e];
+    to->size[d] = from->size[e];
+    to->apart[d] = from->apart[e];
+}
 void value_drop(value *v, int dim) {
-    size_t after = (size_t)(--v->rank - dim);
-    memmove(v->shape + dim, v->shape + dim + 1, after * sizeof *v->shape);
-    memmove(v->stride + dim, v->stride + dim + 1, after * sizeof *v->stride);
-    for (size_t i = 0; i < v->n; i++) memmove(v->boxes[i].axis + dim, v->boxes[i].axis + dim + 1, after * sizeof *v->boxes[i].axis);
+    v->rank--;
+    for (int d = dim; d < v->rank; d++) v->shape[d] = v->shape[d + 1], v->stride[d] = v->stride[d + 1];
+    for (size_t i = 0; i < v->n; i++)
+        for (int d = dim; d < v->rank; d++) copy_axis(&v->boxes[i], d, &v->boxes[i], d + 1);
 }
 
 /* ---- wholes ---- */
@@ -137,11 +140,11 @@ bool value_join(arena *a, value *const *v, size_t n, int dim, bool stacked, valu
     int64_t at = 0;
     for (size_t i = 0; i < n; at += stacked ? 1 : v[i]->shape[dim], i++)
         for (size_t k = 0; k < v[i]->n; k++, b++) {
-            *b = v[i]->boxes[k];
-            if (stacked) {
-                memmove(b->axis + dim + 1, b->axis + dim, (size_t)(all.rank - 1 - dim) * sizeof *b->axis);
-                b->axis[dim] = (box_axis){at, 1, 1, 0};
-            } else b->axis[dim].at += at;
+            const box *old = &v[i]->boxes[k];
+            b->source = old->source, b->from = old->from;
+            for (int d = 0; d < v[i]->rank; d++) copy_axis(b, d + (stacked && d >= dim), old, d);
+            if (stacked) b->size[dim] = b->apart[dim] = 1, b->at[dim] = at;
+            else b->at[dim] += at;
         }
     all.n = boxes;
     value_copy(a, &all);
@@ -166,9 +169,9 @@ void value_swap(arena *a, value *v, int x, int y) {
     swap(&v->stride[x], &v->stride[y]);
     own_boxes(a, v);
     for (size_t i = 0; i < v->n; i++) {
-        box_axis old = v->boxes[i].axis[x];
-        v->boxes[i].axis[x] = v->boxes[i].axis[y];
-        v->boxes[i].axis[y] = old;
+        box old = v->boxes[i];
+        copy_axis(&v->boxes[i], x, &old, y);
+        copy_axis(&v->boxes[i], y, &old, x);
     }
 }
 
@@ -183,35 +186,36 @@ typedef struct regroup { /* place (o, i, j) of [outer, x, y] goes to (o, j, i) o
 static void put(regroup *g, const box *b, int64_t first, int64_t size, int64_t period, int64_t to, int64_t apart) {
     g->out = arena_grow(g->a, g->out, g->n, &g->cap, 1, sizeof *g->out);
     box *one = &g->out[g->n++];
-    const box_axis *old = &b->axis[g->dim];
     *one = *b;
-    one->from += first * old->step;
-    one->axis[g->dim] = (box_axis){to, size, apart, old->step * period};
+    one->from += first * b->step[g->dim];
+    one->step[g->dim] *= period;
+    one->at[g->dim] = to;
+    one->size[g->dim] = size;
+    one->apart[g->dim] = apart;
 }
-static int64_t moved(const regroup *g, int64_t place) {
-    int64_t in = place % (g->x * g->y);
+/* Where element i of b goes. */
+static int64_t moved(const regroup *g, const box *b, int64_t i) {
+    int64_t place = b->at[g->dim] + i * b->apart[g->dim], in = place % (g->x * g->y);
     return place - in + in % g->y * g->x + in / g->y;
 }
 /* Runs of y that are not broken keep together, x apart. */
 static bool by_runs(regroup *g, const box *b, int64_t lo, int64_t hi) {
     for (int64_t run = lo / g->y; run <= (hi - 1) / g->y; run++) {
         int64_t first, from = run * g->y > lo ? run * g->y : lo, to = (run + 1) * g->y < hi ? (run + 1) * g->y : hi;
-        const box_axis *old = &b->axis[g->dim];
-        int64_t size = cut(old, from, to, &first);
+        int64_t size = cut(b, g->dim, from, to, &first);
         if (!size) continue;
         if (g->n == MOST_BOXES) return false;
-        put(g, b, first, size, 1, moved(g, old->at + first * old->apart), old->apart * g->x);
+        put(g, b, first, size, 1, moved(g, b, first), b->apart[g->dim] * g->x);
     }
     return true;
 }
 static int64_t divisor(int64_t a, int64_t b) { return b ? divisor(b, a % b) : a; }
 /* Every y-th one, and those that follow it at y's distance, come to lie in a row. */
 static bool by_classes(regroup *g, const box *b, int64_t lo, int64_t hi) {
-    const box_axis *old = &b->axis[g->dim];
-    int64_t first, size = cut(old, lo, hi, &first), period = g->y / divisor(g->y, old->apart);
+    int64_t first, apart = b->apart[g->dim], size = cut(b, g->dim, lo, hi, &first), period = g->y / divisor(g->y, apart);
     for (int64_t i = 0; i < period && i < size; i++) {
         if (g->n == MOST_BOXES) return false;
-        put(g, b, first + i, (size - i - 1) / period + 1, period, moved(g, old->at + (first + i) * old->apart), period * old->apart / g->y);
+        put(g, b, first + i, (size - i - 1) / period + 1, period, moved(g, b, first + i), period * apart / g->y);
     }
     return true;
 }
@@ -221,10 +225,9 @@ bool value_regroup(arena *a, value *v, int dim, int64_t x, int64_t y) {
     int64_t group = x * y;
     for (size_t k = 0; k < v->n; k++) {
         const box *b = &v->boxes[k];
-        const box_axis *old = &b->axis[dim];
-        int64_t end = old->at + (old->size - 1) * old->apart + 1;
-        for (int64_t o = old->at / group; o * group < end; o++) {
-            int64_t lo = o * group > old->at ? o * group : old->at, hi = (o + 1) * group < end ? (o + 1) * group : end;
+        int64_t at = b->at[dim], end = last_place(b, dim) + 1;
+        for (int64_t o = at / group; o * group < end; o++) {
+            int64_t lo = o * group > at ? o * group : at, hi = (o + 1) * group < end ? (o + 1) * group : end;
             if (!(x <= y ? by_runs(&g, b, lo, hi) : by_classes(&g, b, lo, hi))) return false;
         }
     }

@@ -4,13 +4,11 @@
 #include "../core/arena.h"
 
 enum { MOST_RANK = 8, MOST_BOXES = 1 << 21 };
-typedef struct box_axis { /* its element i is i * step elements further in the source, and at place at + i * apart of the value */
-    int64_t at, size, apart, step;
-} box_axis;
-typedef struct box {
-    size_t source;             /* which tensor, by the caller's numbers */
-    int64_t from;              /* its first element there */
-    box_axis axis[MOST_RANK];  /* of each dimension of the value; apart is 1 but in values that were made backwards */
+typedef struct box { /* element (i0, i1, ...) of it is element from + i0 * step[0] + i1 * step[1] + ... of the source */
+    size_t source;                          /* which tensor, by the caller's numbers */
+    int64_t from, step[MOST_RANK];
+    int64_t at[MOST_RANK], size[MOST_RANK]; /* where it is in the value: it begins at `at`, */
+    int64_t apart[MOST_RANK];               /* and its elements are so far apart; 1 but in values that were made backwards */
 } box;
 typedef struct memory { int64_t elements; size_t mark; } memory; /* of torch, which several values may be views of; mark: the caller's */
 typedef struct value {         /* its boxes cover it, and do not meet; without elements it has none */
