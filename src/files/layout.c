@@ -265,38 +265,3 @@ const layout *layout_make(arena *a, const node *root, tare_error *err) {
     *l = (layout){k.entries, k.n, k.sources, k.slots.n};
     return l;
 }
-
-/* ---- scattering ---- */
-
-typedef struct portion { /* bytes of a tensor, on their way */
-    uint64_t at;
-    const unsigned char *bytes;
-    size_t n;
-    layout_put put;
-    void *to;
-} portion;
-static bool hand_on(const portion *in, const layout_piece *p, uint64_t from, uint64_t to) {
-    uint64_t begin = from > in->at ? from : in->at, end = from + p->n < in->at + in->n ? from + p->n : in->at + in->n;
-    if (begin >= end) return true;
-    return in->put(in->to, p->entry, to + (begin - from), in->bytes + (begin - in->at), (size_t)(end - begin));
-}
-/* How far the axes from `axis` on reach. */
-static uint64_t extent(const layout_piece *p, int axis) {
-    uint64_t n = p->n;
-    for (; axis < p->axis_count; axis++) n += (uint64_t)(p->axes[axis].count - 1) * p->axes[axis].from_step;
-    return n;
-}
-static bool spread(const portion *in, const layout_piece *p, int axis, uint64_t from, uint64_t to) {
-    if (axis == p->axis_count) return hand_on(in, p, from, to);
-    const layout_axis *x = &p->axes[axis];
-    uint64_t inner = extent(p, axis + 1), i = in->at > from + inner ? (in->at - from - inner) / x->from_step : 0;
-    for (; i < (uint64_t)x->count && from + i * x->from_step < in->at + in->n; i++)
-        if (!spread(in, p, axis + 1, from + i * x->from_step, to + i * x->to_step)) return false;
-    return true;
-}
-bool layout_scatter(const layout_source *s, uint64_t at, const unsigned char *bytes, size_t n, layout_put put, void *to) {
-    portion in = {at, bytes, n, put, to};
-    for (size_t i = 0; i < s->count && s->pieces[i].from < at + n; i++)
-        if (!spread(&in, &s->pieces[i], 0, s->pieces[i].from, s->pieces[i].to)) return false;
-    return true;
-}
