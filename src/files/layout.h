@@ -18,7 +18,7 @@ typedef struct layout_axis { int64_t count; uint64_t from_step, to_step; } layou
 typedef struct layout_piece { /* n bytes at `from` of a model's tensor are those at `to` of a disk tensor, and so again along each axis */
     uint64_t from, to, n;
     size_t entry;
-    const layout_axis *axes; /* outermost first; their steps in the model's tensor fall */
+    const layout_axis *axes; /* their steps in the model's tensor fall */
     int axis_count;          /* 0: one run of bytes */
 } layout_piece;
 typedef struct layout_source { /* a slot of the model; only the first that holds a tensor has pieces */

@@ -205,12 +205,11 @@ static void test_malformed(void **state) {
     refused(LAYOUT({.what = LAYOUT_RENAME, .file = SET("(a)", "(b)"), .model = SET("ab")}), "bad_layout", "another group than its neighbour");
     refused(LAYOUT({.what = LAYOUT_RENAME, .file = SET("x"), .model = NONE}), "bad_layout", "lacks a side");
     refused(LAYOUT({.what = LAYOUT_CONVERT, .file = SET("x"), .model = SET("ab"), .ops = (const layout_op[]){{.what = OP_END}}}), "bad_layout", "by no operation");
-    refused(LAYOUT(CONVERT(SET("x"), SET("ab"), MergeModulelist(3))), "bad_layout", "a dimension that its tensor does not have");
+    refused(LAYOUT(CONVERT(SET("x"), SET("ab"), MergeModulelist(3))), "conversion", "needs dimension 3, and here is [2, 2, 3]");
     refused(LAYOUT(CONVERT(SET("x"), SET("ab"), MergeModulelist(0))), "bad_layout", "the name x to two tensors");
     refused(LAYOUT(CONVERT(SET("x.*", "y.*"), SET("ab"), MergeModulelist(0))), "bad_layout", "more names than tensors");
     refused(LAYOUT(CONVERT(SET("x.*", "y.*"), SET("ab"), Concatenate(0), Concatenate(0))), "bad_layout", "here are several");
-    refused(LAYOUT(CONVERT(SET("x"), SET("ab"), {.what = OP_TRANSPOSE, .dim1 = 1})), "not_available", "not in this release");
-    refused(LAYOUT(CONVERT(SET("x"), SET("ab", "cd"), {.what = OP_CHUNK})), "not_available", "not in this release");
+    refused(LAYOUT(CONVERT(SET("x", "y"), SET("ab", "cd"), Transpose(0, 1))), "bad_layout", "several names on both sides");
 }
 
 static const layout *layout_of(desk *d, tare_model *m) {
