@@ -30,14 +30,11 @@ static bool make_layout(void *to) {
     rewriting *w = to;
     const loading *l = &w->l;
     size_t *first = arena_array(&w->a, l->n, sizeof *first);
-    layout_how how = {.dtypes = arena_array(&w->a, l->n, 1), .owners = arena_array(&w->a, l->n, sizeof *how.owners), .loaded = true};
-    uint8_t *dtypes = (uint8_t *)(uintptr_t)how.dtypes;
-    size_t *owners = (size_t *)(uintptr_t)how.owners;
+    uint8_t *dtypes = arena_array(&w->a, l->n, 1);
+    layout_how how = {.dtypes = dtypes, .rules = w->how.runtime ? NULL : &l->r->rules};
+    how.owners = w->source = arena_array(&w->a, l->n, sizeof *w->source);
     for (size_t i = l->n; i-- > 0;) first[l->value[i]] = i;
-    for (size_t i = 0; i < l->n; i++) dtypes[i] = (uint8_t)l->items[i].dtype, owners[i] = first[l->value[i]];
-    how.rules = w->how.runtime ? NULL : &l->r->rules;
-    w->source = arena_array(&w->a, l->n, sizeof *w->source);
-    for (size_t i = 0; i < l->n; i++) w->source[i] = owners[i];
+    for (size_t i = 0; i < l->n; i++) dtypes[i] = (uint8_t)l->items[i].dtype, w->source[i] = first[l->value[i]];
     w->layout = layout_make(&w->a, l->m->root, &how, &w->l.err);
     if (!w->layout) return false;
     w->open = arena_array(&w->a, w->layout->entry_count + 1, sizeof *w->open);
@@ -127,7 +124,7 @@ static void leave_out_what_is_done(rewriting *w) {
         for (size_t k = 0; k < s->count && !w->which[i]; k++) w->which[i] = !save_has(w->s, s->pieces[k].entry);
     }
 }
-static bool begin(rewriting *w, const char *dir) {
+static bool start(rewriting *w, const char *dir) {
     char id[65];
     tare_error *err = &w->l.err;
     if (!guarded(&w->a, err, make_layout, w)) return false;
@@ -169,7 +166,7 @@ tare_status tare_materialise(const tare_model *m, const tare_checkpoint *c, cons
     pthread_mutex_init(&w.lock, NULL);
     o.wanted = is_saved;
     load_sink taker = {NULL, write_piece, slot_written, &w};
-    bool ok = load_begin(&w.l, m, c, &o) && load_fits(&w.l, 0) && begin(&w, dir);
+    bool ok = load_begin(&w.l, m, c, &o) && load_fits(&w.l, 0) && start(&w, dir);
     if (ok) leave_out_what_is_done(&w);
     ok = finish(&w, ok && load_run(&w.l, w.which, false, &taker));
     if (!ok && w.l.cancelled) error_set(&w.l.err, TARE_IO, "cancelled", NULL, "cancelled; nothing was written to %s", dir);

@@ -32,6 +32,7 @@ typedef struct maker {
     layout_source *sources;
     found_piece **found; /* of each source */
     size_t n, cap;
+    bool sort; /* the reference has sorted the state dict, whether there are rules or not */
 } maker;
 
 /* ---- entries ---- */
@@ -44,12 +45,12 @@ static bool twice(maker *k, const char *key) {
     error_set(k->err, TARE_BAD, "bad_layout", key, "the layout rules give the name %s to two tensors", key);
     return false;
 }
-static layout_entry *new_entry(maker *k, const char *key, const tensor_node *t) {
+static layout_entry *new_entry(maker *k, const char *key, uint8_t dtype) {
     if (k->n == MOST_ENTRIES) return too_large(k, key), NULL;
     if (name_put(&k->keys, key, k->n) != k->n) return twice(k, key), NULL;
     k->entries = arena_grow(k->a, k->entries, k->n, &k->cap, 1, sizeof *k->entries);
     layout_entry *e = &k->entries[k->n];
-    *e = (layout_entry){.key = key, .with = k->n++, .dtype = t->dtype};
+    *e = (layout_entry){.key = key, .with = k->n++, .dtype = dtype};
     return e;
 }
 static void add_piece(maker *k, size_t source, const layout_piece *p) {
@@ -60,9 +61,10 @@ static void add_piece(maker *k, size_t source, const layout_piece *p) {
 }
 static bool add_whole(maker *k, const char *key, size_t slot) {
     const tensor_node *t = k->slots.v[slot].tensor;
+    uint8_t dtype = k->slots.v[slot].dtype;
     int64_t bytes;
-    if (!num_mul(t->elements, (int64_t)tare_dtype_bytes((tare_dtype)t->dtype), &bytes)) return too_large(k, key);
-    layout_entry *e = new_entry(k, key, t);
+    if (!num_mul(t->elements, (int64_t)tare_dtype_bytes((tare_dtype)dtype), &bytes)) return too_large(k, key);
+    layout_entry *e = new_entry(k, key, dtype);
     if (!e) return false;
     e->shape = t->shape;
     e->rank = t->rank;
@@ -147,13 +149,13 @@ static void add_pieces(maker *k, const value *v, size_t entry, uint64_t unit) {
 
 static bool one_dtype(maker *k, const char *key, const value *v, uint8_t dtype) {
     for (size_t i = 0; i < v->n; i++)
-        if (k->slots.v[v->boxes[i].source].tensor->dtype != dtype)
+        if (k->slots.v[v->boxes[i].source].dtype != dtype)
             return error_set(k->err, TARE_NO, "not_available", key, "%s is put together from tensors of several dtypes, which is not in this release", key), false;
     return true;
 }
-static bool add_value(maker *k, const char *key, const value *v, const tensor_node *t) {
-    uint64_t unit = tare_dtype_bytes((tare_dtype)t->dtype);
-    layout_entry *e = one_dtype(k, key, v, t->dtype) ? new_entry(k, key, t) : NULL;
+static bool add_value(maker *k, const char *key, const value *v, uint8_t dtype) {
+    uint64_t unit = tare_dtype_bytes((tare_dtype)dtype);
+    layout_entry *e = one_dtype(k, key, v, dtype) ? new_entry(k, key, dtype) : NULL;
     int64_t bytes, *shape = arena_array(k->a, (size_t)v->rank, sizeof *shape);
     if (!e) return false;
     if (!num_mul(v->elements, (int64_t)unit, &bytes) || v->in->elements > INT64_MAX / (int64_t)unit) return too_large(k, key);
@@ -186,7 +188,7 @@ static bool add_group(maker *k, const group *g) {
     op_outputs out;
     if (!ops_run(&w, g->inputs, g->n, &out)) return false;
     for (size_t i = 0; i < out.n; i++)
-        if (!add_value(k, rules_rename(&k->p, &k->rules, out.v[i].name), &out.v[i].v, k->slots.v[g->slot].tensor)) return false;
+        if (!add_value(k, rules_rename(&k->p, &k->rules, out.v[i].name), &out.v[i].v, k->slots.v[g->slot].dtype)) return false;
     return true;
 }
 
@@ -232,7 +234,7 @@ static bool take_slots(maker *k) {
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++)
         if (s->v[i].saved) sorted[n++] = &s->v[i];
-    if (n && k->rules.renaming_n + k->rules.converter_n) qsort(sorted, n, sizeof *sorted, by_name);
+    if (n && (k->sort || k->rules.renaming_n + k->rules.converter_n)) qsort(sorted, n, sizeof *sorted, by_name);
     for (size_t i = 0; i < n; i++)
         if (!take_slot(k, sorted[i])) return false;
     return true;
@@ -249,10 +251,14 @@ static void sort_pieces(maker *k, size_t source) {
     if (s->count > 1) qsort(pieces, s->count, sizeof *pieces, by_place);
     s->pieces = pieces;
 }
-const layout *layout_make(arena *a, const node *root, tare_error *err) {
-    maker k = {.a = a, .err = err, .root = root, .group_names = {.a = a}, .parameters = {.a = a}, .keys = {.a = a}};
+static bool collect(maker *k, const layout_how *how) {
+    if (!saved_collect(&k->slots, &k->p, k->root, how ? how->owners : NULL, how ? how->dtypes : NULL)) return false;
+    return how ? !how->rules || rules_taken_back(&k->p, how->rules, &k->rules) : rules_for_save(&k->p, k->root, &k->rules);
+}
+const layout *layout_make(arena *a, const node *root, const layout_how *how, tare_error *err) {
+    maker k = {.sort = how ? how->rules != NULL : false, .a = a, .err = err, .root = root, .group_names = {.a = a}, .parameters = {.a = a}, .keys = {.a = a}};
     patterns_start(&k.p, a, err);
-    if (!saved_collect(&k.slots, &k.p, root) || !rules_for_save(&k.p, root, &k.rules)) return NULL;
+    if (!collect(&k, how)) return NULL;
     k.sources = arena_array(a, k.slots.n, sizeof *k.sources);
     k.found = arena_array(a, k.slots.n, sizeof *k.found);
     for (size_t i = 0; i < k.slots.n; i++) k.sources[i].tensor = k.slots.v[i].tensor;

@@ -3,6 +3,7 @@
 #define TARE_FILES_LAYOUT_H
 #include "../core/error.h"
 #include "../core/node.h"
+#include "rules.h"
 
 typedef struct layout_entry { /* a tensor on disk */
     const char *key;
@@ -33,8 +34,14 @@ typedef struct layout {
     size_t source_count;
 } layout;
 
-/* NULL with err (not NULL) set; all of it lives in the arena. */
-const layout *layout_make(arena *a, const node *root, tare_error *err);
+typedef struct layout_how { /* a model that was loaded, where it differs from a fresh one */
+    const uint8_t *dtypes;     /* of each slot */
+    const size_t *owners;      /* of each slot: the first that holds the same tensor */
+    const rule_set *rules; /* with those that were used in loading, which alone are taken back; NULL: names are the tree's */
+} layout_how;
+
+/* how NULL: as it was made. NULL with err (not NULL) set; all of it lives in the arena. */
+const layout *layout_make(arena *a, const node *root, const layout_how *how, tare_error *err);
 
 /* Hands on where bytes go: n of them, at `at` of disk tensor `entry`. False stops. */
 typedef bool (*layout_put)(void *to, size_t entry, uint64_t at, const unsigned char *bytes, size_t n);

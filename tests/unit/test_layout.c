@@ -165,7 +165,7 @@ static bool by_hand(desk *d, const layout_rule *rules, const int64_t *shape, int
     only = (tensor_node){.name = name, .shape = shape, .elements = rank == 2 ? 10 : 12, .rank = rank, .kind = TARE_PARAM, .persistent = true};
     root = (node){.cls = "Probe", .params = &only, .model = &cls};
     desk_open(d);
-    *out = layout_make(&d->a, &root, &d->err);
+    *out = layout_make(&d->a, &root, NULL, &d->err);
     return *out != NULL;
 }
 static void splits(const layout_rule *rules, const int64_t *shape, int8_t rank, const char *name, const char *want) {
@@ -214,7 +214,7 @@ static void test_malformed(void **state) {
 
 static const layout *layout_of(desk *d, tare_model *m) {
     desk_open(d);
-    return layout_make(&d->a, m->root, &d->err);
+    return layout_make(&d->a, m->root, NULL, &d->err);
 }
 static size_t source_at(const layout *l, const tare_model *m, const char *path) {
     for (size_t i = 0; i < l->source_count; i++)
@@ -276,14 +276,14 @@ static void test_shared_without_a_tie(void **state) {
     desk d;
     if (setjmp(exhausted)) fail_msg("out of memory");
     desk_open(&d);
-    assert_null(layout_make(&d.a, &root, &d.err));
+    assert_null(layout_make(&d.a, &root, NULL, &d.err));
     assert_int_equal(d.err.status, TARE_NO);
     assert_string_equal(d.err.code, "shared_weights");
     assert_string_equal(d.err.message, "one.weight and two.weight are one tensor and no tie says so: the reference refuses to save such a model");
     arena_free(&d.a);
     cls.own.tied_weights_keys = MAP({"two.weight", "one.weight"});
     desk_open(&d);
-    const layout *l = layout_make(&d.a, &root, &d.err);
+    const layout *l = layout_make(&d.a, &root, NULL, &d.err);
     assert_non_null(l);
     assert_int_equal(l->entry_count, 1);
     assert_string_equal(l->entries[0].key, "one.weight");
