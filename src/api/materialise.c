@@ -81,20 +81,21 @@ static bool save_made(rewriting *w, tare_text what, const char *name) {
     buf_free(&text);
     return ok;
 }
-/* The folder's own, where it has one: what is said there about generating is not in the config. */
+/* The folder's own, where it has one, as it is. */
 static bool save_generation(rewriting *w) {
     enum { MOST = 1 << 20 };
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/generation_config.json", w->l.c->base);
     FILE *f = n > 0 && n < (int)sizeof path ? fopen(path, "rb") : NULL;
-    char *text = f ? tarei_malloc(MOST) : NULL;
+    if (!f) return true;
+    char *text = tarei_malloc(MOST);
     size_t bytes = text ? fread(text, 1, MOST, f) : 0;
-    bool whole = f && bytes && bytes < MOST && !ferror(f), ok;
-    if (f) fclose(f);
-    ok = whole ? save_text(w->s, "generation_config.json", text, bytes, &w->l.err)
-               : save_made(w, TARE_TEXT_SAVED_GENERATION, "generation_config.json");
+    bool failed = !text || ferror(f) || bytes == MOST;
+    fclose(f);
+    if (!failed && bytes) failed = !save_text(w->s, "generation_config.json", text, bytes, &w->l.err);
     free(text);
-    return ok;
+    if (failed) error_set(&w->l.err, TARE_IO, "io", path, "cannot copy %s", path); /* unless it was something else */
+    return !failed;
 }
 
 /* ---- from slots to files ---- */
