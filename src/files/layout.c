@@ -76,7 +76,6 @@ static bool add_whole(maker *k, const char *key, size_t slot) {
 
 /* ---- pieces ---- */
 
-enum { MOST_AXES = 16 };
 typedef struct draft { /* a piece in the making; its axes' steps in the model's tensor fall */
     size_t source;
     uint64_t from, to;
@@ -148,26 +147,27 @@ static void add_pieces(maker *k, const value *v, size_t entry, uint64_t unit) {
 /* ---- what converters make ---- */
 
 static bool one_dtype(maker *k, const char *key, const value *v, uint8_t dtype) {
-    for (size_t i = 0; i < v->n; i++)
-        if (k->slots.v[v->boxes[i].source].dtype != dtype)
-            return error_set(k->err, TARE_NO, "not_available", key, "%s is put together from tensors of several dtypes, which is not in this release", key), false;
+    for (size_t i = 0; i < v->n; i++) {
+        if (k->slots.v[v->boxes[i].source].dtype == dtype) continue;
+        error_set(k->err, TARE_NO, "not_available", key, "%s is put together from tensors of several dtypes, which is not in this release", key);
+        return false;
+    }
     return true;
 }
 static bool add_value(maker *k, const char *key, const value *v, uint8_t dtype) {
-    uint64_t unit = tare_dtype_bytes((tare_dtype)dtype);
+    int64_t bytes, storage, unit = (int64_t)tare_dtype_bytes((tare_dtype)dtype), *shape = arena_array(k->a, (size_t)v->rank, sizeof *shape);
     layout_entry *e = one_dtype(k, key, v, dtype) ? new_entry(k, key, dtype) : NULL;
-    int64_t bytes, *shape = arena_array(k->a, (size_t)v->rank, sizeof *shape);
     if (!e) return false;
-    if (!num_mul(v->elements, (int64_t)unit, &bytes) || v->in->elements > INT64_MAX / (int64_t)unit) return too_large(k, key);
+    if (!num_mul(v->elements, unit, &bytes) || !num_mul(v->in->elements, unit, &storage)) return too_large(k, key);
     memcpy(shape, v->shape, (size_t)v->rank * sizeof *shape);
     e->shape = shape;
     e->rank = (int8_t)v->rank;
     e->elements = v->elements;
     e->bytes = (uint64_t)bytes;
-    e->storage = (uint64_t)v->in->elements * unit;
+    e->storage = (uint64_t)storage;
     if (v->in->mark) e->with = v->in->mark - 1;
     else v->in->mark = e->with + 1;
-    add_pieces(k, v, (size_t)(e - k->entries), unit);
+    add_pieces(k, v, (size_t)(e - k->entries), (uint64_t)unit);
     return true;
 }
 static bool parameter_shape(void *to, const char *key, int *rank, const int64_t **shape) {

@@ -15,6 +15,7 @@ typedef struct layout_entry { /* a tensor on disk */
     uint8_t dtype;
     int8_t rank;
 } layout_entry;
+enum { MOST_AXES = 16 };
 typedef struct layout_axis { int64_t count; uint64_t from_step, to_step; } layout_axis;
 typedef struct layout_piece { /* n bytes at `from` of a model's tensor are those at `to` of a disk tensor, and so again along each axis */
     uint64_t from, to, n;

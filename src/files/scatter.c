@@ -2,7 +2,7 @@
 #include "layout.h"
 #include <string.h>
 
-enum { MOST_AXES = 16, LONG_RUN = 4096, LINE = 64, GATHERED = LONG_RUN * LINE / 4 };
+enum { LONG_RUN = 4096, LINE = 64, GATHERED = LONG_RUN * LINE / 4 };
 typedef struct portion { /* bytes of a tensor, on their way */
     uint64_t at;
     const unsigned char *bytes;
