@@ -428,8 +428,8 @@ TARE_API tare_status tare_load_to(const tare_model *m, const tare_checkpoint *c,
 
 /* The sha256 of every tensor's little-endian bytes as it would be loaded, tied ones too, in walk order. False from take cancels. */
 typedef bool (*tare_take_digest)(void *to, const tare_item *tensor, const char hex[65]);
-TARE_API tare_status tare_load_digests(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, tare_take_digest take, void *to,
-                                       tare_error *err);
+TARE_API tare_status tare_load_digests(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, tare_take_digest take,
+                                       void *to, tare_error *err);
 
 /* Layer by layer: the parts of a model that stay whole, in walk order, one at a time in memory that is used again. */
 typedef struct tare_window tare_window;
@@ -449,8 +449,8 @@ TARE_API void *tare_window_data(const tare_window *w, const tare_item *tensor, t
 TARE_API void tare_window_free(tare_window *w);
 
 /* Rewrites a checkpoint: what tare_load() with these options gives, as save_pretrained() writes a model that was loaded - by the names that
- * the files had - with the folder's own generation_config.json, if there is one. Tensors go from file to file in pieces, so that the model may be larger
- * than memory; a run that was stopped is gone on with by the same call. TARE_USAGE for options that take a part alone. */
+ * the files had - with the folder's own generation_config.json, if there is one. Tensors go from file to file in pieces, so that the model
+ * may be larger than memory; a run that was stopped is gone on with by the same call. TARE_USAGE for options that take a part alone. */
 TARE_API tare_status tare_materialise(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, const char *dir,
                                       const tare_save_options *how, tare_error *err);
 

@@ -45,7 +45,8 @@ void tare_report_free(tare_report *r) {
 
 const char *tare_row_name(tare_row_kind kind) {
     static const char *const names[TARE_ROW_KINDS] = {
-        "matched", "renamed", "converted", "tied", "formula", "made", "missing", "shape", "dtype", "conversion", "unexpected", "ignorable", "surplus", "file",
+        "matched", "renamed", "converted", "tied", "formula", "made", "missing", "shape", "dtype", "conversion", "unexpected",
+        "ignorable", "surplus", "file",
     };
     return (unsigned)kind < TARE_ROW_KINDS ? names[kind] : "?";
 }

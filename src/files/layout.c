@@ -256,7 +256,8 @@ static bool collect(maker *k, const layout_how *how) {
     return how ? !how->rules || rules_taken_back(&k->p, how->rules, &k->rules) : rules_for_save(&k->p, k->root, &k->rules);
 }
 const layout *layout_make(arena *a, const node *root, const layout_how *how, tare_error *err) {
-    maker k = {.sort = how ? how->rules != NULL : false, .a = a, .err = err, .root = root, .group_names = {.a = a}, .parameters = {.a = a}, .keys = {.a = a}};
+    maker k = {.sort = how ? how->rules != NULL : false, .a = a, .err = err, .root = root, .group_names = {.a = a},
+               .parameters = {.a = a}, .keys = {.a = a}};
     patterns_start(&k.p, a, err);
     if (!collect(&k, how)) return NULL;
     k.sources = arena_array(a, k.slots.n, sizeof *k.sources);

@@ -58,7 +58,8 @@ static void find_prefix(verdict *v, const name_list *missing, const name_list *u
     if (missing->n < 2 || unexpected->n < 2) return;
     prefixes p = best_prefixes(v, missing, unexpected);
     if (p.n * 2 <= missing->n || (!*p.model && !*p.file)) return;
-    const char *strip = *p.file ? arena_printf(v->a, " --strip-prefix %s", p.file) : "", *add = *p.model ? arena_printf(v->a, " --add-prefix %s", p.model) : "";
+    const char *strip = *p.file ? arena_printf(v->a, " --strip-prefix %s", p.file) : "";
+    const char *add = *p.model ? arena_printf(v->a, " --add-prefix %s", p.model) : "";
     if (!*p.model) cause_add(v, "%zu of %zu missing are unexpected ones without \"%s\": try%s", p.n, missing->n, p.file, strip);
     else if (!*p.file) cause_add(v, "%zu of %zu missing are unexpected ones with \"%s\" before them: try%s", p.n, missing->n, p.model, add);
     else cause_add(v, "%zu of %zu missing are unexpected ones with \"%s\" in place of \"%s\": try%s%s", p.n, missing->n, p.model, p.file, strip, add);
@@ -145,7 +146,8 @@ static int64_t last_layer(const verdict *v, const char *prefix, size_t n, bool f
     return last;
 }
 static const char *key_of_layers(const cfg *c, int64_t layers) {
-    static const char *const keys[] = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "num_decoder_layers"};
+    static const char *const keys[] = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers",
+                                       "num_decoder_layers"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         val x = cfg_get(c, keys[i]);
         if (x.kind == VAL_INT && x.i == layers) return keys[i];
@@ -196,8 +198,8 @@ static void find_untied(verdict *v, const name_list *missing) {
     for (; ties && ties->from; ties++)
         for (size_t i = 0; i < missing->n; i++)
             if (!strcmp(missing->v[i], ties->from) && !listed(missing, ties->to))
-                cause_add(v, "tie_word_embeddings is false, so %s is a tensor of its own; if it is meant to be %s: --set tie_word_embeddings=true", ties->from,
-                          ties->to);
+                cause_add(v, "tie_word_embeddings is false, so %s is a tensor of its own; if it is meant to be %s: --set tie_word_embeddings=true",
+                          ties->from, ties->to);
 }
 static void find_files(verdict *v, const name_list *missing) {
     size_t absent = 0, first = SIZE_MAX;
@@ -210,7 +212,7 @@ static void find_files(verdict *v, const name_list *missing) {
 static void find_quantised(verdict *v) {
     val q = cfg_get(v->root->config, "quantization_config"), method = dict_get(q, "quant_method");
     if (q.kind == VAL_DICT && (v->sum.rows[TARE_ROW_DTYPE] || v->sum.rows[TARE_ROW_UNEXPECTED] || v->sum.rows[TARE_ROW_SHAPE]))
-        cause_add(v, "the config says that the weights are quantised%s%s; they are held against the plain model, for quantised ones are not in this release",
+        cause_add(v, "the config says that the weights are quantised%s%s; they are held against the plain model: quantised ones are not in this release",
                   method.kind == VAL_TEXT ? " by " : "", method.kind == VAL_TEXT ? method.s : "");
 }
 

@@ -113,8 +113,7 @@ static bool compare_ties(verdict *v, tare_error *err) {
         } else if (equal == TIES_DIFFER) {
             row->why = arena_printf(v->a, "the config ties it to %s, but the file holds another: both are kept", source);
         } else {
-            row->why = arena_printf(v->a, "the config ties it to %s; the file holds both, and whether they are equal is not known from so far as was read: "
-                                    "--data reads all", source);
+            row->why = arena_printf(v->a, "the config ties it to %s, and the file holds both, equal so far as was read: --data reads all", source);
         }
     }
     return true;

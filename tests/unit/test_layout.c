@@ -324,7 +324,7 @@ static void test_joined(void **state) {
     desk d;
     if (setjmp(exhausted)) fail_msg("out of memory");
     desk_open(&d);
-    const layout *l = layout_make(&d.a, &root, &d.err);
+    const layout *l = layout_make(&d.a, &root, NULL, &d.err);
     if (!l) fail_msg("%s", d.err.message);
     assert_int_equal(l->entry_count, 1);
     assert_string_equal(l->entries[0].key, "attn.qkv");
@@ -338,12 +338,12 @@ static void test_joined(void **state) {
     arena_free(&d.a);
     k.dtype = TARE_F16;
     desk_open(&d);
-    assert_null(layout_make(&d.a, &root, &d.err));
+    assert_null(layout_make(&d.a, &root, NULL, &d.err));
     assert_string_equal(d.err.code, "not_available");
     arena_free(&d.a);
     cls.own.layout = LAYOUT(RENAME("m.x", "m.k"), RENAME("m.x", "m.v"));
     desk_open(&d);
-    assert_null(layout_make(&d.a, &root, &d.err));
+    assert_null(layout_make(&d.a, &root, NULL, &d.err));
     assert_string_equal(d.err.code, "bad_layout");
     arena_free(&d.a);
 }
