@@ -212,7 +212,8 @@ static void find_files(verdict *v, const name_list *missing) {
 static void find_quantised(verdict *v) {
     val q = cfg_get(v->root->config, "quantization_config"), method = dict_get(q, "quant_method");
     if (q.kind == VAL_DICT && (v->sum.rows[TARE_ROW_DTYPE] || v->sum.rows[TARE_ROW_UNEXPECTED] || v->sum.rows[TARE_ROW_SHAPE]))
-        cause_add(v, "the config says that the weights are quantised%s%s; they are held against the plain model: quantised ones are not in this release",
+        cause_add(v,
+                  "the config says that the weights are quantised%s%s, and they are held against the plain model: such trees are not in this release",
                   method.kind == VAL_TEXT ? " by " : "", method.kind == VAL_TEXT ? method.s : "");
 }
 
