@@ -70,6 +70,7 @@ void rules_collect(arena *a, const node *root, held_rules *out) {
     walk w = {.a = a, .out = out};
     tree_walk(root, visit, &w);
 }
+/* Names of old files, which every model takes when it is loaded. */
 static const layout_rule legacy[] = {
     RENAME("LayerNorm.gamma", "LayerNorm.weight"),
     RENAME("LayerNorm.beta", "LayerNorm.bias"),
@@ -78,7 +79,6 @@ static const layout_rule legacy[] = {
     {.what = LAYOUT_RENAME, .file = SET("^model\\.language_model\\.model", "^language_model\\.model\\.model"), .model = SET("model.language_model")},
     {.what = LAYOUT_END},
 };
-const layout_rule *rules_legacy(void) { return legacy; }
 
 /* ---- as transforms ---- */
 

@@ -14,7 +14,6 @@ typedef struct held_rules {
     const char *base; /* the root's base_model_prefix */
 } held_rules;
 void rules_collect(arena *a, const node *root, held_rules *out);
-const layout_rule *rules_legacy(void); /* names of old files, which every model takes when it is loaded; ended by LAYOUT_END */
 
 typedef struct rule_converter {
     transform t;
