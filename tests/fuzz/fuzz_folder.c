@@ -44,13 +44,13 @@ static const uint8_t *write_one(const uint8_t *at, const uint8_t *end) {
 static bool next_row(void *to, const tare_mapping *row) { return (void)to, row->key != NULL; }
 static bool next_digest(void *to, const tare_item *t, const char hex[65]) { return (void)to, t->path && hex[0]; }
 static void check_and_load(const tare_checkpoint *c, const tare_check_options *o) {
-    const char *const *names;
+    const char *const *list;
     tare_open_options options = {.dtype = "bfloat16"};
     tare_model *m = tare_checkpoint_model(c, MODEL, o->like_transformers ? NULL : &options, NULL);
     tare_report *r = m ? tare_check(m, c, o, NULL) : NULL;
     if (r) {
-        tare_report_missing(r, &names);
-        tare_report_unexpected(r, &names);
+        tare_report_missing(r, &list);
+        tare_report_unexpected(r, &list);
         tare_report_mapping(r, next_row, NULL);
         tare_load_digests(m, c, &(tare_load_options){.check = *o, .threads = 1}, next_digest, NULL, NULL);
     }
