@@ -294,7 +294,8 @@ typedef struct tare_flaw {
     const char *message;
     bool damage;            /* the content cannot be trusted */
 } tare_flaw;
-TARE_API size_t tare_checkpoint_tensors(const tare_checkpoint *c, const tare_stored **rows); /* file by file, in the order of their data */
+/* File by file, in the order of their data. The list is made at the first call: NULL and 0 when memory runs out. */
+TARE_API size_t tare_checkpoint_tensors(const tare_checkpoint *c, const tare_stored **rows);
 TARE_API size_t tare_checkpoint_files(const tare_checkpoint *c, const tare_stored_file **rows);
 TARE_API size_t tare_checkpoint_flaws(const tare_checkpoint *c, const tare_flaw **rows);
 /* n bytes of one of its tensors, from byte `at` on, as they are. */

@@ -12,7 +12,7 @@ struct arena_chunk {
     size_t bytes;
     max_align_t data[];
 };
-enum { FIRST_CHUNK = 64 << 10, STEP = 1 << 20, LARGE = 16 << 20, SPARES = 16 };
+enum { FIRST_CHUNK = 64 << 10, STEP = 1 << 20, HUGE = 4 << 20, LARGE = 16 << 20, SPARES = 16 };
 
 static _Atomic long fail_in, allocations;
 
@@ -54,7 +54,7 @@ static void release(arena_chunk *c) {
 _Noreturn void arena_exhausted(arena *a) { longjmp(*a->unwind, 1); }
 
 /* Much memory that is soon used: two megabytes at a time appear instead of four kilobytes. */
-static void madvise_large(void *from, size_t n) {
+static void advise(void *from, size_t n) {
     uintptr_t page = 4096, begin = ((uintptr_t)from + page - 1) & ~(page - 1), end = ((uintptr_t)from + n) & ~(page - 1);
     if (begin < end) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 }
@@ -67,7 +67,7 @@ static void grow(arena *a, size_t bytes) {
     arena_chunk *c = want == FIRST_CHUNK ? spare_chunk() : NULL;
     if (!c) c = tarei_malloc(sizeof *c + want);
     if (!c) arena_exhausted(a);
-    if (want >= LARGE) madvise_large(c, want);
+    if (want >= HUGE) advise(c, want);
     c->next = a->chunks;
     c->bytes = want;
     a->chunks = c;
