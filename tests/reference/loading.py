@@ -146,7 +146,7 @@ def every_dtype(rnd, rows, config):
 
 
 def config_dtype(rnd, rows, config):
-    config[rnd.choice(("dtype", "torch_dtype"))] = rnd.choice(("float16", "bfloat16", "float64", None))
+    config[rnd.choice(("dtype", "torch_dtype"))] = rnd.choice(("float16", "bfloat16", None))
 
 
 def tie(rnd, rows, config):
