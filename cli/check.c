@@ -59,7 +59,8 @@ static void put_head(const view *v, const tare_model *m, bool like) {
         out_text(&std_out, v->v.damage ? "damaged: " : like ? "error: " : "incomplete: ");
         put_counts(v);
     }
-    out_format(&std_out, "   (%s expected, %s found, %zu file%s", grouped(v->v.expected, expected), grouped(v->v.found, found), v->file_n, plural(v->file_n));
+    out_format(&std_out, "   (%s expected, %s found, %zu file%s", grouped(v->v.expected, expected), grouped(v->v.found, found), v->file_n,
+               plural(v->file_n));
     if (isatty(STDOUT_FILENO)) out_format(&std_out, ", %.1f ms", v->seconds * 1e3);
     out_text(&std_out, ")\n");
 }
@@ -116,7 +117,8 @@ static void put_sources(const view *v) {
         uint64_t count = v->v.rows[words[i].kind];
         if (count) out_format(&std_out, "  %-12s%s   %s\n", tare_row_name(words[i].kind), grouped(count, n), words[i].what);
         if (words[i].kind == TARE_ROW_RENAMED && v->v.rows[TARE_ROW_CONVERTED])
-            out_format(&std_out, "  %-12s%s   out of %s in the files\n", "converted", grouped(v->v.rows[TARE_ROW_CONVERTED], n), grouped(parts, keys));
+            out_format(&std_out, "  %-12s%s   out of %s in the files\n", tare_row_name(TARE_ROW_CONVERTED), grouped(v->v.rows[TARE_ROW_CONVERTED], n),
+                       grouped(parts, keys));
     }
 }
 static int put_text(const view *v, const tare_model *m, bool like) {
@@ -262,10 +264,10 @@ const command command_check = {
              "a tie, a formula - and every tensor of the files goes somewhere. No weight is read; where a class ties two\n"
              "tensors that are both in the files, their first megabyte is compared. DIR is a folder with a config.json,\n"
              "a repository of the Hub's cache, one .safetensors file or an index (docs/checkpoints.md).\n",
-    .examples = "  tare check ./my-finetune\n"
-                "  tare check ./base --class BertForSequenceClassification --allow missing\n"
-                "  tare check ./model.safetensors --config meta-llama/Llama-2-7b-hf --strip-prefix module.\n"
-                "  tare check ./my-finetune --like transformers --json\n",
+    .examples = "  tare check ./my-llama\n"
+                "  tare check ./my-llama --class LlamaForSequenceClassification --allow missing,unexpected\n"
+                "  tare check ./my-llama/model.safetensors --config ./my-llama --mapping\n"
+                "  tare check ./my-llama --like transformers --json\n",
     .exits = "  0 complete; 1 incomplete, or there are no weights; 3 something cannot be read\n",
     .options = CHECKPOINT_OPTIONS | BIT(OPT_MAPPING) | BIT(OPT_DATA) | BIT(OPT_JSON),
     .of_checkpoint = true,

@@ -8,6 +8,10 @@ bool source_open(source *s, const args *a, int *status) {
     tare_open_options how = options_of(a);
     *s = (source){.c = tare_checkpoint_open(a->words[0], &files, &err)};
     if (s->c) s->m = tare_checkpoint_model(s->c, a->value[OPT_CONFIG], &how, &err);
+    if (s->c && !s->m && err.status == TARE_IO && !a->value[OPT_CONFIG]) { /* there is none beside the weights */
+        size_t n = strlen(err.message);
+        snprintf(err.message + n, sizeof err.message - n, "\n--config MODEL takes the config from elsewhere");
+    }
     if (s->m) note(tare_model_note(s->m));
     else *status = fail(&err);
     return s->m != NULL;

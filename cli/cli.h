@@ -50,8 +50,8 @@ typedef enum option_id {
 } option_id;
 #define BIT(id) (UINT64_C(1) << (id))
 _Static_assert(OPT_COUNT <= 64, "options of a command are bits of one number");
-#define CHECKPOINT_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_CONFIG) | BIT(OPT_VARIANT) | BIT(OPT_SUBFOLDER) | \
-                            BIT(OPT_ALLOW) | BIT(OPT_LIKE) | BIT(OPT_STRIP_PREFIX) | BIT(OPT_ADD_PREFIX))
+#define CHECKPOINT_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_CONFIG) | BIT(OPT_VARIANT) | \
+                            BIT(OPT_SUBFOLDER) | BIT(OPT_ALLOW) | BIT(OPT_LIKE) | BIT(OPT_STRIP_PREFIX) | BIT(OPT_ADD_PREFIX))
 #define MODEL_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_ATTN) | BIT(OPT_HOST))
 
 typedef struct option {

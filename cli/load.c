@@ -107,8 +107,8 @@ static int say_loaded(const args *a, const source *s, const tare_weights *weight
     char bytes[32];
     if (a->value[OPT_JSON]) {
         out_text(&std_out, "{\"tare\":1,\"class\":"), out_json(&std_out, tare_model_class(s->m));
-        out_format(&std_out, ",\"bytes\":%" PRIu64 ",\"read\":%" PRIu64 ",\"reading\":%" PRIu64 ",\"seconds\":%.6f,\"not_finite\":", tare_weights_bytes(weights),
-                   t->bytes, reading, seconds);
+        out_format(&std_out, ",\"bytes\":%" PRIu64 ",\"read\":%" PRIu64 ",\"reading\":%" PRIu64 ",\"seconds\":%.6f,\"not_finite\":",
+                   tare_weights_bytes(weights), t->bytes, reading, seconds);
         if (a->value[OPT_SCAN]) out_format(&std_out, "%" PRIu64 "}\n", o->tensors);
         else out_text(&std_out, "null}\n");
     } else {
@@ -158,12 +158,12 @@ const command command_load = {
              "with --digest it prints PATH, DTYPE, SHAPE and SHA256[:16] of every parameter and persistent buffer. What it\n"
              "will hold is known before the first byte is read, and refused where there is no room. Missing tensors are\n"
              "made by their init rule where --allow missing says so.\n",
-    .examples = "  tare load ./my-finetune --digest\n"
-                "  tare load ./my-finetune --dtype bf16 --scan\n"
-                "  tare load ./my-finetune --only model.layers.0,lm_head --rank 0/4\n",
+    .examples = "  tare load ./my-llama --digest\n"
+                "  tare load ./my-llama --dtype bf16 --scan\n"
+                "  tare load ./my-llama --only model.layers.0,lm_head --rank 0/2\n",
     .exits = "  0 loaded; 1 incomplete, or with --scan not all finite; 3 something cannot be read\n",
-    .options = CHECKPOINT_OPTIONS | BIT(OPT_DIGEST) | BIT(OPT_ONLY) | BIT(OPT_RANK) | BIT(OPT_DEVICE_MAP) | BIT(OPT_ON) | BIT(OPT_IO) | BIT(OPT_SCAN) |
-               BIT(OPT_MEMORY) | BIT(OPT_THREADS) | BIT(OPT_SEED) | BIT(OPT_RNG) | BIT(OPT_JSON),
+    .options = CHECKPOINT_OPTIONS | BIT(OPT_DIGEST) | BIT(OPT_ONLY) | BIT(OPT_RANK) | BIT(OPT_DEVICE_MAP) | BIT(OPT_ON) | BIT(OPT_IO) |
+               BIT(OPT_SCAN) | BIT(OPT_MEMORY) | BIT(OPT_THREADS) | BIT(OPT_SEED) | BIT(OPT_RNG) | BIT(OPT_JSON),
     .of_checkpoint = true,
     .min_words = 1,
     .max_words = 1,

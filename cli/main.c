@@ -5,7 +5,7 @@
 
 const command *const commands[] = {
     &command_show, &command_tree, &command_facts, &command_config, &command_count, &command_attn, &command_models, &command_scan, &command_init,
-    &command_devices, &command_map, &command_check, &command_load, NULL,
+    &command_devices, &command_map, &command_check, &command_load, &command_materialise, NULL,
 };
 static const char *const later[] = {"diff", "shrink", "report", "fetch"};
 enum { COMMANDS = sizeof commands / sizeof *commands - 1, LATER = sizeof later / sizeof *later };

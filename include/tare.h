@@ -250,6 +250,7 @@ TARE_API tare_status tare_init_inexact(const tare_model *m, tare_remark remark, 
 typedef struct tare_save_options {
     uint64_t max_shard_bytes; /* no file holds more bytes of tensors, where tensors allow; 0: 50 GB, as save_pretrained() */
     bool force;               /* exchange a checkpoint folder that is there, whole; else it is refused */
+    bool runtime;             /* the tree's own names and shapes, experts stacked: save_original_format=False */
     bool (*progress)(void *to, uint64_t done, uint64_t all); /* of tare_save(); as in tare_init_options */
     void *progress_to;
 } tare_save_options;
@@ -293,7 +294,8 @@ typedef struct tare_flaw {
     const char *message;
     bool damage;            /* the content cannot be trusted */
 } tare_flaw;
-TARE_API size_t tare_checkpoint_tensors(const tare_checkpoint *c, const tare_stored **rows); /* file by file, in the order of their data */
+/* File by file, in the order of their data. The list is made at the first call: NULL and 0 when memory runs out. */
+TARE_API size_t tare_checkpoint_tensors(const tare_checkpoint *c, const tare_stored **rows);
 TARE_API size_t tare_checkpoint_files(const tare_checkpoint *c, const tare_stored_file **rows);
 TARE_API size_t tare_checkpoint_flaws(const tare_checkpoint *c, const tare_flaw **rows);
 /* n bytes of one of its tensors, from byte `at` on, as they are. */
@@ -359,7 +361,8 @@ TARE_API void tare_report_free(tare_report *r);
 TARE_API void tare_report_verdict(const tare_report *r, tare_verdict *out);
 TARE_API size_t tare_report_rows(const tare_report *r, const tare_row **rows); /* the tree's in walk order, then the files' */
 TARE_API size_t tare_report_causes(const tare_report *r, const char *const **texts); /* what is behind several rows, and what to do */
-/* What from_pretrained(..., output_loading_info=True) gives: names as it spells them, sorted. Rows of TARE_ROW_SHAPE are its mismatched keys. */
+/* What from_pretrained(..., output_loading_info=True) gives: names as it spells them, sorted; made at the first call: NULL and 0
+ * when memory runs out. Rows of TARE_ROW_SHAPE are its mismatched keys. */
 TARE_API size_t tare_report_missing(const tare_report *r, const char *const **names);
 TARE_API size_t tare_report_unexpected(const tare_report *r, const char *const **names);
 
@@ -427,8 +430,8 @@ TARE_API tare_status tare_load_to(const tare_model *m, const tare_checkpoint *c,
 
 /* The sha256 of every tensor's little-endian bytes as it would be loaded, tied ones too, in walk order. False from take cancels. */
 typedef bool (*tare_take_digest)(void *to, const tare_item *tensor, const char hex[65]);
-TARE_API tare_status tare_load_digests(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, tare_take_digest take, void *to,
-                                       tare_error *err);
+TARE_API tare_status tare_load_digests(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, tare_take_digest take,
+                                       void *to, tare_error *err);
 
 /* Layer by layer: the parts of a model that stay whole, in walk order, one at a time in memory that is used again. */
 typedef struct tare_window tare_window;
@@ -447,8 +450,9 @@ TARE_API tare_status tare_window_load(tare_window *w, size_t unit, tare_error *e
 TARE_API void *tare_window_data(const tare_window *w, const tare_item *tensor, tare_item *as_held);
 TARE_API void tare_window_free(tare_window *w);
 
-/* Rewrites a checkpoint: what tare_load() with these options gives, as save_pretrained() writes a loaded model, tensor by tensor, so that
- * the model may be larger than memory. */
+/* Rewrites a checkpoint: what tare_load() with these options gives, as save_pretrained() writes a model that was loaded - by the names that
+ * the files had - with the folder's own generation_config.json, if there is one. Tensors go from file to file in pieces, so that the model
+ * may be larger than memory; a run that was stopped is gone on with by the same call. TARE_USAGE for options that take a part alone. */
 TARE_API tare_status tare_materialise(const tare_model *m, const tare_checkpoint *c, const tare_load_options *options, const char *dir,
                                       const tare_save_options *how, tare_error *err);
 

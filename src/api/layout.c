@@ -5,7 +5,7 @@
 typedef struct laying { const tare_model *m; arena a; tare_error err; const layout *made; } laying;
 static bool make(void *to) {
     laying *w = to;
-    w->made = layout_make(&w->a, w->m->root, &w->err);
+    w->made = layout_make(&w->a, w->m->root, NULL, &w->err);
     return w->made != NULL;
 }
 static tare_status show_all(const layout *l, bool (*visit)(void *, const tare_disk_tensor *), void *to) {

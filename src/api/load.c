@@ -40,9 +40,8 @@ static bool stays_mapped(const loading *l, const fill_target *t, size_t *which) 
     const value *v = t->value;
     if (l->o.io != TARE_IO_MAP || l->o.odd || v->n != 1 || !v->elements) return false;
     const file_tensor *f = &l->r->c->tensors[*which = v->boxes[0].source];
-    const weights_file *file = &l->r->c->files[f->file];
     size_t unit = tare_dtype_bytes((tare_dtype)f->dtype);
-    if (f->dtype != t->dtype || (file->data_at + f->at + (uint64_t)v->boxes[0].from * unit) % unit) return false;
+    if (f->dtype != t->dtype || (f->at + (uint64_t)v->boxes[0].from * unit) % unit) return false;
     int64_t run = 1;
     for (int i = v->rank; i-- > 0;) {
         const box *b = &v->boxes[0];
@@ -65,15 +64,15 @@ typedef struct in_memory { loading l; tare_weights *w; bool *copied; } in_memory
 static bool map_files(in_memory *i) {
     loading *l = &i->l;
     if (l->o.io != TARE_IO_MAP) return true;
+    i->w->maps = arena_array(&i->w->a, l->r->c->file_count, sizeof *i->w->maps);
     i->w->map_count = l->r->c->file_count;
-    i->w->maps = arena_array(&i->w->a, i->w->map_count, sizeof *i->w->maps);
     for (size_t k = 0, which; k < l->target_n; k++) {
         if (!stays_mapped(l, &l->targets[k], &which)) continue;
         const file_tensor *f = &l->r->c->tensors[which];
         char *file = mapping_of(l, i->w, f->file, &l->err);
         if (!file) return false;
         uint64_t unit = tare_dtype_bytes((tare_dtype)f->dtype);
-        i->w->at[l->slot_of[k]] = file + l->r->c->files[f->file].data_at + f->at + (uint64_t)l->targets[k].value->boxes[0].from * unit;
+        i->w->at[l->slot_of[k]] = file + f->at + (uint64_t)l->targets[k].value->boxes[0].from * unit;
         i->copied[l->slot_of[k]] = false;
         i->w->bytes += item_bytes(&l->items[l->slot_of[k]]);
     }

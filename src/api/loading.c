@@ -2,6 +2,7 @@
 #include "facts.h"
 #include "../config/json.h"
 #include "../core/path.h"
+#include "../init/crew.h"
 #include "../load/slice.h"
 #include "../plan/here.h"
 #include <inttypes.h>
@@ -26,12 +27,13 @@ static bool incomplete(loading *l, const verdict *v) {
     for (tare_row_kind k = TARE_ROW_MISSING; k < TARE_ROW_KINDS; k++) {
         uint64_t n = 0;
         for (size_t i = 0; i < v->row_n; i++) n += v->rows[i].wrong && v->rows[i].kind == k;
-        if (n && used < sizeof text - 40) used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64 " %s", used ? ", " : "", n, tare_row_name(k));
+        if (!n || used >= sizeof text - 40) continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64 " %s", used ? ", " : "", n, tare_row_name(k));
     }
     if (!first) first = l->c->c->folder, why = v->sum.error;
     error_set(&l->err, v->sum.damage ? TARE_BAD : TARE_NO, v->sum.damage ? "damaged" : "incomplete", first,
-              "%s cannot be filled from this checkpoint%s%s; the first: %.200s%s%.200s\ntare check tells all of it", l->m->root->cls, *text ? ": " : "", text,
-              first, why ? ": " : "", why ? why : "");
+              "%s cannot be filled from this checkpoint%s%s; the first: %.200s%s%.200s\ntare check tells all of it", l->m->root->cls,
+              *text ? ": " : "", text, first, why ? ": " : "", why ? why : "");
     return false;
 }
 static bool judge(loading *l) {
@@ -127,8 +129,8 @@ static bool slice_of(loading *l, size_t slot, tare_slice *s) {
     if (l->o.ranks > 1 && !rank_slice(l->tp_plan, t, l->o.rank, l->o.ranks, s, &l->err)) return false;
     if (l->o.slice && !l->o.slice(l->o.to, t, s)) return error_set(&l->err, TARE_IO, "cancelled", NULL, "cancelled; nothing was kept"), false;
     if (s->axis < 0 || slice_fits(t->rank, t->shape, s)) return true;
-    error_set(&l->err, TARE_USAGE, "usage", t->path, "%s has no such slice: axis %d, from %" PRId64 " on %" PRId64 " of each of %" PRId64 " blocks", t->path,
-              s->axis, s->first, s->n, s->blocks);
+    error_set(&l->err, TARE_USAGE, "usage", t->path, "%s has no such slice: axis %d, from %" PRId64 " on %" PRId64 " of each of %" PRId64 " blocks",
+              t->path, s->axis, s->first, s->n, s->blocks);
     return false;
 }
 static void shrink(loading *l, size_t slot, const tare_slice *s) {
@@ -211,7 +213,7 @@ static bool prepare(void *to) {
 }
 static fill_how how_of(const loading *l, bool in_order) {
     static const fill_io ways[] = {[TARE_IO_READ] = FILL_PREAD, [TARE_IO_MAP] = FILL_MMAP, [TARE_IO_DIRECT] = FILL_DIRECT};
-    return (fill_how){.threads = l->o.threads > 0 ? l->o.threads : cores_here(), .io = ways[l->o.io], .in_order = in_order};
+    return (fill_how){.threads = l->o.threads > 0 ? l->o.threads : crew_cores(), .io = ways[l->o.io], .in_order = in_order};
 }
 bool load_begin(loading *l, const tare_model *m, const tare_checkpoint *c, const tare_load_options *o) {
     *l = (loading){.m = m, .c = c};
@@ -228,8 +230,8 @@ bool load_fits(loading *l, uint64_t more) {
     if (!limit && !here_memory("", &limit, which, sizeof which)) return true;
     if (need <= limit) return true;
     error_set(&l->err, TARE_IO, "out_of_memory", NULL,
-              "%" PRIu64 " bytes are needed, %" PRIu64 " of them for reading, and %s %" PRIu64 "\nload less of it, or in a smaller dtype", need, l->reading,
-              l->o.memory_limit ? "the limit is" : "there are", limit);
+              "%" PRIu64 " bytes are needed, %" PRIu64 " of them for reading, and %s %" PRIu64 "\nload less of it, or in a smaller dtype", need,
+              l->reading, l->o.memory_limit ? "the limit is" : "there are", limit);
     return false;
 }
 
@@ -350,7 +352,7 @@ static bool make_rest(running *w) {
     for (size_t i = l->n; ok && i-- > 0;)
         if (is_made(&k, i)) k.of[k.plan->slots[i].value].maker = i, any = true, drawn |= is_drawn(k.plan, k.plan->slots[i].value);
     /* without a draw there is no stream to pass over */
-    init_how how = {.seed = l->o.seed, .philox = l->o.rng == TARE_RNG_PHILOX || !drawn, .threads = l->o.threads > 0 ? l->o.threads : cores_here(),
+    init_how how = {.seed = l->o.seed, .philox = l->o.rng == TARE_RNG_PHILOX || !drawn, .threads = l->o.threads > 0 ? l->o.threads : crew_cores(),
                     .items = l->of_model};
     init_out out = {.memory = made_memory, .piece = made_piece, .done = made_done, .wanted = made_wanted, .to = &k};
     uint32_t next;

@@ -25,7 +25,7 @@ typedef struct writing {
 
 static bool make_layout(void *to) {
     writing *w = to;
-    w->l = layout_make(&w->a, w->f.m->root, &w->f.err);
+    w->l = layout_make(&w->a, w->f.m->root, NULL, &w->f.err);
     return w->l != NULL;
 }
 static bool no_memory(writing *w) {

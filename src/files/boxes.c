@@ -228,7 +228,7 @@ bool value_regroup(arena *a, value *v, int dim, int64_t x, int64_t y) {
         int64_t at = b->at[dim], end = last_place(b, dim) + 1;
         for (int64_t o = at / group; o * group < end; o++) {
             int64_t lo = o * group > at ? o * group : at, hi = (o + 1) * group < end ? (o + 1) * group : end;
-            if (!(x <= y ? by_runs(&g, b, lo, hi) : by_classes(&g, b, lo, hi))) return false;
+            if (!(x < y ? by_runs(&g, b, lo, hi) : by_classes(&g, b, lo, hi))) return false;
         }
     }
     v->boxes = g.out;

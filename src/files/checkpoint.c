@@ -32,6 +32,17 @@ void flaw_add(opening *o, flaw_kind kind, const weights_file *f, const char *key
 
 static int by_name(const void *a, const void *b) { return strcmp(((const weights_file *)a)->name, ((const weights_file *)b)->name); }
 
+weights_file *file_named(const checkpoint *c, const char *name) {
+    size_t low = 0, high = c->file_count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        int order = strcmp(name, c->files[mid].name);
+        if (!order) return &c->files[mid];
+        if (order < 0) high = mid;
+        else low = mid + 1;
+    }
+    return NULL;
+}
 /* The files that the index names, each once; what only entries named that later ones replace is none of them. */
 static bool list_files(opening *o) {
     checkpoint *c = o->c;
@@ -45,6 +56,8 @@ static bool list_files(opening *o) {
         c->files[c->file_count++] = (weights_file){.name = o->names[i], .path = path, .fd = -1, .indexed = true};
     }
     qsort(c->files, c->file_count, sizeof *c->files, by_name);
+    o->file_of = arena_array(&c->a, o->name_count, sizeof *o->file_of);
+    for (size_t i = 0; i < o->name_count; i++) o->file_of[i] = file_named(c, o->names[i]);
     return true;
 }
 static bool open_index(opening *o, const char *name, const char *path) {

@@ -30,17 +30,6 @@ static bool is_numbered(const char *name, numbered *out) {
     out->digits = n;
     return n && n == m && start + n == of && !strcmp(of + 4 + m, ".safetensors");
 }
-static weights_file *file_named(const checkpoint *c, const char *name) {
-    size_t low = 0, high = c->file_count;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        int order = strcmp(name, c->files[mid].name);
-        if (!order) return &c->files[mid];
-        if (order < 0) high = mid;
-        else low = mid + 1;
-    }
-    return NULL;
-}
 static bool is_listed(const opening *o, const char *name) {
     size_t low = 0, high = o->listed_count;
     while (low < high) {
@@ -56,10 +45,7 @@ static bool is_listed(const opening *o, const char *name) {
 static void find_missing(opening *o) {
     const checkpoint *c = o->c;
     size_t *placed = arena_array(&o->c->a, c->file_count, sizeof *placed);
-    for (size_t i = 0; i < o->entry_count; i++) {
-        const weights_file *f = file_named(c, o->names[o->entries[i].name]);
-        if (f) placed[f - c->files]++;
-    }
+    for (size_t i = 0; i < o->entry_count; i++) placed[o->file_of[o->entries[i].name] - c->files]++;
     for (size_t i = 0; i < c->file_count; i++)
         if (!c->files[i].present)
             flaw_add(o, FLAW_FILE_MISSING, &c->files[i], NULL, true, "%s is not there, and the index places %zu tensors in it; download it",
@@ -112,8 +98,11 @@ static void find_gap(opening *o, size_t first, size_t n, const numbered *series)
         (int)series->digits, least, (int)series->digits, series->count);
     weights_file f = {.name = name};
     if (lacking == 1 && is_listed(o, name)) return; /* named as a shard that lies beside */
-    flaw_add(o, FLAW_FILE_GAP, &f, NULL, false, "the index names no %s%s: it has %zu of %" PRIu64 " shards", name, lacking > 1 ? " and others" : "", n,
-        series->count);
+    flaw_add(o, FLAW_FILE_GAP, &f, NULL, false, "the index names no %s%s: it has %zu of %" PRIu64 " shards", name,
+        lacking > 1 ? " and others" : "", n, series->count);
+}
+static bool same_series(const char *a, numbered x, const char *b, numbered y) {
+    return x.prefix == y.prefix && x.digits == y.digits && x.count == y.count && !strncmp(a, b, x.prefix);
 }
 static void find_gaps(opening *o) {
     const checkpoint *c = o->c;
@@ -121,8 +110,7 @@ static void find_gaps(opening *o) {
     for (size_t i = 0, n; i < c->file_count; i += n) {
         n = 1;
         if (!is_numbered(c->files[i].name, &x)) continue;
-        while (i + n < c->file_count && is_numbered(c->files[i + n].name, &y) && y.prefix == x.prefix && y.digits == x.digits && y.count == x.count &&
-               !strncmp(c->files[i].name, c->files[i + n].name, x.prefix)) n++;
+        while (i + n < c->file_count && is_numbered(c->files[i + n].name, &y) && same_series(c->files[i].name, x, c->files[i + n].name, y)) n++;
         find_gap(o, i, n, &x);
     }
 }
@@ -140,17 +128,18 @@ static void find_unindexed(opening *o) {
     for (size_t i = 0; i < c->tensor_count; i++) {
         const file_tensor *t = &c->tensors[i];
         const weights_file *f = &c->files[t->file];
+        if (i + AHEAD < c->tensor_count) keys_soon(&o->entry_of, o->hashes[i + AHEAD]);
         key_row *row = keys_row(&o->entry_of, t->key, o->hashes[i]);
-        if (!row || !row->key) flaw_add(o, FLAW_NOT_IN_INDEX, f, t->key, false, "%s is in %s, and not in the index", t->key, f->name);
-        else if (!strcmp(o->names[o->entries[row->value].name], f->name)) o->entries[row->value].seen = true;
+        if (!row->key) flaw_add(o, FLAW_NOT_IN_INDEX, f, t->key, false, "%s is in %s, and not in the index", t->key, f->name);
+        else if (o->file_of[o->entries[row->value].name] == f) o->entries[row->value].seen = true;
     }
 }
 static void find_absent(opening *o) {
     const checkpoint *c = o->c;
     for (size_t i = 0; i < o->entry_count; i++) {
         const index_entry *e = &o->entries[i];
-        const weights_file *f = e->seen ? NULL : file_named(c, o->names[e->name]);
-        if (!f || !f->present) continue;
+        const weights_file *f = o->file_of[e->name];
+        if (e->seen || !f->present) continue;
         size_t other = checkpoint_find(c, e->key);
         if (other == SIZE_MAX) flaw_add(o, FLAW_NOT_IN_FILE, f, e->key, false, "the index places %s in %s, which does not hold it", e->key, f->name);
         else
@@ -166,7 +155,8 @@ static void compare_total(opening *o) {
     for (size_t i = 0; i < c->tensor_count; i++) held += c->tensors[i].bytes;
     if (o->total == TOTAL_ODD) flaw_add(o, FLAW_TOTAL_SIZE, NULL, NULL, false, "total_size of the index is no number");
     if (o->total != TOTAL_NUMBER || o->total_size == (double)held || o->total_size == (double)c->data_bytes) return;
-    flaw_add(o, FLAW_TOTAL_SIZE, NULL, NULL, false, "total_size of the index is %.0f, the tensors in its files have %" PRIu64 " bytes", o->total_size, held);
+    flaw_add(o, FLAW_TOTAL_SIZE, NULL, NULL, false, "total_size of the index is %.0f, the tensors in its files have %" PRIu64 " bytes",
+        o->total_size, held);
 }
 void compare_tensors(opening *o) {
     find_unindexed(o);

@@ -1,6 +1,7 @@
 /* Which file of a folder from_pretrained() takes: transformers_weights, model.safetensors, its index, and then pickles, which are not read. */
 #define _DEFAULT_SOURCE
 #include "hub.h"
+#include "utf8.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -40,8 +41,8 @@ bool path_of(opening *o, const char *name, const char *who, const char **path) {
     *path = arena_printf(&o->c->a, "%s/%s", o->base, name);
     const char *to = climbs(name) ? NULL : real(o, *path);
     if (to ? below(to, o->real_base) || below(to, o->real_folder) || below(to, o->real_blobs) : !climbs(name)) return true;
-    error_set(o->err, TARE_BAD, "escapes", *path, "%s names \"%.200s\"%s%.200s, which is not inside the folder: it is not read", who, name,
-        to ? ", which leads to " : "", to ? to : "");
+    error_set(o->err, TARE_BAD, "escapes", *path, "%s names \"%.*s\"%s%.200s, which is not inside the folder: it is not read", who,
+        utf8_cut(name, 200), name, to ? ", that is " : "", to ? to : "");
     return false;
 }
 
@@ -64,7 +65,8 @@ bool list_base(opening *o) {
     return true;
 }
 static bool looks_like_weights(const char *name) {
-    static const char *const ends[] = {".safetensors", ".safetensors.index.json", ".bin", ".gguf", ".h5", ".msgpack", ".pt", ".pth", ".ckpt", ".onnx"};
+    static const char *const ends[] = {".safetensors", ".safetensors.index.json", ".bin", ".gguf", ".h5", ".msgpack", ".pt", ".pth",
+        ".ckpt", ".onnx"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (ends_with(name, ends[i])) return true;
     return false;
@@ -121,12 +123,13 @@ static bool named_weights(opening *o, choice *out) {
     out->index = ends_with(name, ".safetensors.index.json");
     if (!out->index && !ends_with(name, ".safetensors")) {
         error_set(o->err, TARE_BAD, "bad_value", "$.transformers_weights",
-            "$.transformers_weights is \"%.200s\": a .safetensors file or a .safetensors.index.json is needed", name);
+            "$.transformers_weights is \"%.*s\": a .safetensors file or a .safetensors.index.json is needed", utf8_cut(name, 200), name);
         return false;
     }
     if (!path_of(o, name, "config.json", &path)) return false;
     if (!there(o, name)) {
-        error_set(o->err, TARE_NO, "no_weights", path, "no weights in %.200s: config.json names \"%.200s\", which is not there", o->base, name);
+        error_set(o->err, TARE_NO, "no_weights", path, "no weights in %.200s: config.json names \"%.*s\", which is not there",
+            o->base, utf8_cut(name, 200), name);
         return false;
     }
     out->name = name;

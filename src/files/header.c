@@ -6,6 +6,7 @@
  * tensor alone becomes a flaw. */
 #include "opening.h"
 #include "reader.h"
+#include "utf8.h"
 #include "../core/num.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,8 +18,6 @@ typedef struct header {
     opening *o;
     weights_file *f;
     reader r;
-    int64_t *shapes;      /* room for shapes: what is left of a block */
-    size_t shapes_left;
     const char *dtype;    /* the last one met: neighbours have the same */
     size_t dtype_n;
     uint8_t dtype_is;
@@ -38,7 +37,7 @@ typedef struct entry { /* of the header */
 static uint8_t dtype_of(header *h, word name) {
     if (name.n == h->dtype_n && !memcmp(name.s, h->dtype, name.n)) return h->dtype_is;
     uint8_t d = 0;
-    while (d < TARE_DTYPE_COUNT && strcmp(name.s, tare_dtype_name((tare_dtype)d))) d++;
+    while (d < TARE_DTYPE_COUNT && !word_is(name, tare_dtype_name((tare_dtype)d), strlen(tare_dtype_name((tare_dtype)d)))) d++;
     h->dtype = name.s, h->dtype_n = name.n, h->dtype_is = d;
     return d;
 }
@@ -82,11 +81,12 @@ static bool read_entry(reader *r, entry *e) {
 }
 
 static int64_t *keep_shape(header *h, const entry *e) {
+    opening *o = h->o;
     size_t n = (size_t)e->rank;
-    if (n > h->shapes_left) h->shapes = arena_array(&h->o->c->a, SHAPES, sizeof *h->shapes), h->shapes_left = SHAPES;
-    int64_t *shape = h->shapes;
+    if (n > o->shapes_left || !o->shapes) o->shapes = arena_array(&o->c->a, SHAPES, sizeof *o->shapes), o->shapes_left = SHAPES;
+    int64_t *shape = o->shapes;
     for (size_t i = 0; i < n; i++) shape[i] = e->shape[i];
-    h->shapes += n, h->shapes_left -= n;
+    o->shapes += n, o->shapes_left -= n;
     return shape;
 }
 static void keep_tensor(header *h, word key, const entry *e) {
@@ -106,7 +106,8 @@ static void keep_tensor(header *h, word key, const entry *e) {
     t->odd = t->dtype == TARE_DTYPE_COUNT || e->large || e->end < e->begin;
     const char *name = h->f->name;
     if (t->dtype == TARE_DTYPE_COUNT)
-        flaw_add(o, FLAW_DTYPE, h->f, t->key, true, "%s in %s has the dtype \"%.60s\", which nobody knows", t->key, name, e->dtype.s);
+        flaw_add(o, FLAW_DTYPE, h->f, t->key, true, "%s in %s has the dtype \"%.*s\", which nobody knows", t->key, name,
+            utf8_cut(e->dtype.s, 60), e->dtype.s);
     if (e->large)
         flaw_add(o, FLAW_BYTES, h->f, t->key, true, "%s in %s has a size beyond 63 bits in its shape", t->key, name);
     if (e->end < e->begin)
@@ -130,7 +131,7 @@ static bool read_entries(header *h) {
     if (!reader_open(r, '{')) return false;
     for (bool first = true; reader_member(r, &first, &key);) {
         if (!WORD_IS(key, "__metadata__")) {
-            if (!read_entry(r, &e)) return false;
+            if (!reader_plain(r, key) || !read_entry(r, &e)) return false;
             keep_tensor(h, key, &e);
             continue;
         }
@@ -149,6 +150,7 @@ static void enter_keys(header *h) {
     keys_reserve(&c->a, c->keys, c->tensor_count - h->f->first);
     for (size_t i = h->f->first; i < c->tensor_count; i++) {
         file_tensor *t = &c->tensors[i];
+        if (i + AHEAD < c->tensor_count) keys_soon(c->keys, h->o->hashes[i + AHEAD]);
         key_row *row = keys_row(c->keys, t->key, h->o->hashes[i]);
         if (!row->key) c->keys->n++;
         else if (row->value >= h->f->first) {
@@ -252,8 +254,8 @@ static bool covers(header *h, uint64_t end) {
     uint64_t data = f->bytes - f->data_at;
     if (end > data)
         error_set(h->o->err, TARE_BAD, "truncated", f->path,
-            "%.300s is truncated: its header describes %" PRIu64 " bytes, the file has %" PRIu64 ", %" PRIu64 " are lacking; download it again", f->path,
-            num_plus(f->data_at, end), f->bytes, end - data);
+            "%.300s is truncated: its header describes %" PRIu64 " bytes, the file has %" PRIu64 ", %" PRIu64 " are lacking; download it again",
+            f->path, num_plus(f->data_at, end), f->bytes, end - data);
     if (end < data)
         error_set(h->o->err, TARE_BAD, "trailing_bytes", f->path,
             "%.300s has %" PRIu64 " bytes after its last tensor: its header describes %" PRIu64 " bytes, the file has %" PRIu64 "; download it again",
@@ -293,8 +295,8 @@ static bool bad_length(header *h, uint64_t length) {
             "%.300s is no safetensors file: its header would have %" PRIu64 " bytes, the most is %d", f->path, length, LARGEST_HEADER);
     else
         error_set(h->o->err, TARE_BAD, "truncated", f->path,
-            "%.300s is truncated within its header: that has %" PRIu64 " bytes, the file %" PRIu64 ", %" PRIu64 " are lacking; download it again", f->path,
-            length, f->bytes, length + LENGTH - f->bytes);
+            "%.300s is truncated within its header: that has %" PRIu64 " bytes, the file %" PRIu64 ", %" PRIu64 " are lacking; download it again",
+            f->path, length, f->bytes, length + LENGTH - f->bytes);
     return false;
 }
 static bool too_short(header *h) {
@@ -318,7 +320,7 @@ static uint64_t length_of(const char *begin) {
 bool header_read(opening *o, weights_file *f) {
     char begin[LOOK];
     checkpoint *c = o->c;
-    header h = {.o = o, .f = f};
+    header h = {.o = o, .f = f, .dtype = "", .dtype_is = TARE_DTYPE_COUNT};
     size_t n = f->bytes < LOOK ? (size_t)f->bytes : LOOK;
     found got = file_read(o->err, o->fd, f->path, 0, begin, n);
     f->first = c->tensor_count;

@@ -1,4 +1,6 @@
-/* model.safetensors.index.json: {"metadata": {"total_size": 123, "dtype": "bfloat16"}, "weight_map": {"a.weight": "model-00001-of-00002.safetensors"}} */
+/* model.safetensors.index.json:
+ *
+ *     {"metadata": {"total_size": 123, "dtype": "bfloat16"}, "weight_map": {"a.weight": "model-00001-of-00002.safetensors"}} */
 #include "opening.h"
 #include "reader.h"
 #include <inttypes.h>
@@ -44,7 +46,7 @@ static bool read_map(index_text *x) {
     o->entry_count = 0;
     if (!reader_open(&x->r, '{')) return false;
     for (bool first = true; reader_member(&x->r, &first, &key);) {
-        if (!reader_string(&x->r, &name)) return false;
+        if (!reader_plain(&x->r, key) || !reader_string(&x->r, &name) || !reader_plain(&x->r, name)) return false;
         if (o->entry_count == o->entry_cap) o->entries = list_room(o, o->entries, o->entry_count, &o->entry_cap, sizeof *o->entries);
         o->entries[o->entry_count++] = (index_entry){key.s, key_hash(o->entry_of.seed, key.s, key.n), name_number(x, name), false};
     }
@@ -55,6 +57,7 @@ static void enter_entries(opening *o) {
     keys_reserve(&o->c->a, &o->entry_of, o->entry_count);
     for (size_t i = 0; i < o->entry_count; i++) {
         const index_entry *e = &o->entries[i];
+        if (i + AHEAD < o->entry_count) keys_soon(&o->entry_of, e[AHEAD].hash);
         key_row *row = keys_row(&o->entry_of, e->key, e->hash);
         if (row->key) {
             o->entries[row->value].name = e->name;
@@ -151,7 +154,7 @@ const char *config_weights(opening *o, const weights_file *f) {
     if (!reader_open(&r, '{')) return NULL;
     for (bool first = true; reader_member(&r, &first, &key);) {
         if (!WORD_IS(key, "transformers_weights")) reader_skip(&r);
-        else if (reader_next(&r) == '"') reader_string(&r, &value);
+        else if (reader_next(&r) == '"') (void)(reader_string(&r, &value) && reader_plain(&r, value));
         else reader_skip(&r), value.s = NULL;
     }
     return r.why ? NULL : value.s;

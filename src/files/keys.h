@@ -22,4 +22,7 @@ uint32_t key_hash(uint64_t seed, const char *key, size_t n);
 void keys_reserve(arena *a, key_table *t, size_t more);
 /* The row of the key, or the free one where it belongs; NULL only in a table without rows. */
 key_row *keys_row(const key_table *t, const char *key, uint32_t hash);
+/* That row will be asked for, so many rows later. */
+enum { AHEAD = 8 };
+static inline void keys_soon(const key_table *t, uint32_t hash) { __builtin_prefetch(&t->rows[hash & (t->cap - 1)]); }
 #endif

@@ -3,6 +3,7 @@
 #define TARE_FILES_LAYOUT_H
 #include "../core/error.h"
 #include "../core/node.h"
+#include "rules.h"
 
 typedef struct layout_entry { /* a tensor on disk */
     const char *key;
@@ -14,11 +15,12 @@ typedef struct layout_entry { /* a tensor on disk */
     uint8_t dtype;
     int8_t rank;
 } layout_entry;
+enum { MOST_AXES = 16 };
 typedef struct layout_axis { int64_t count; uint64_t from_step, to_step; } layout_axis;
 typedef struct layout_piece { /* n bytes at `from` of a model's tensor are those at `to` of a disk tensor, and so again along each axis */
     uint64_t from, to, n;
     size_t entry;
-    const layout_axis *axes; /* outermost first; their steps in the model's tensor fall */
+    const layout_axis *axes; /* their steps in the model's tensor fall */
     int axis_count;          /* 0: one run of bytes */
 } layout_piece;
 typedef struct layout_source { /* a slot of the model; only the first that holds a tensor has pieces */
@@ -33,8 +35,14 @@ typedef struct layout {
     size_t source_count;
 } layout;
 
-/* NULL with err (not NULL) set; all of it lives in the arena. */
-const layout *layout_make(arena *a, const node *root, tare_error *err);
+typedef struct layout_how { /* a model that was loaded, where it differs from a fresh one */
+    const uint8_t *dtypes;     /* of each slot */
+    const size_t *owners;      /* of each slot: the first that holds the same tensor */
+    const rule_set *rules; /* with those that were used in loading, which alone are taken back; NULL: names are the tree's */
+} layout_how;
+
+/* how NULL: as it was made. NULL with err (not NULL) set; all of it lives in the arena. */
+const layout *layout_make(arena *a, const node *root, const layout_how *how, tare_error *err);
 
 /* Hands on where bytes go: n of them, at `at` of disk tensor `entry`. False stops. */
 typedef bool (*layout_put)(void *to, size_t entry, uint64_t at, const unsigned char *bytes, size_t n);

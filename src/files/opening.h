@@ -15,6 +15,8 @@ typedef struct opening {
     checkpoint *c;
     tare_error *err;
     size_t tensor_cap, flaw_cap;
+    int64_t *shapes;         /* room for shapes: what is left of a block */
+    size_t shapes_left;
     uint32_t *hashes;        /* of each tensor's key; as long as c->tensors */
     const char *base;        /* the folder that files are in: c->folder or its subfolder */
     const char *below;       /* the subfolder with a slash, or "" */
@@ -28,6 +30,7 @@ typedef struct opening {
     key_table entry_of, name_of;
     const char **names;      /* the files it names, in order of first mention */
     size_t name_count;
+    weights_file **file_of;  /* of each name; NULL where only entries name it that later ones replace */
     enum { TOTAL_ABSENT, TOTAL_ODD, TOTAL_NUMBER } total; /* metadata.total_size */
     double total_size;
     /* what is to be given back when memory runs out */
@@ -65,6 +68,8 @@ bool list_base(opening *o);
 /* The file's path; false with "escapes" where a file beyond the folder is meant. */
 bool path_of(opening *o, const char *name, const char *who, const char **path);
 
+/* checkpoint.c: the file of that name, or NULL */
+weights_file *file_named(const checkpoint *c, const char *name);
 /* compare.c: the index against the headers and the folder. */
 void compare_files(opening *o);
 void compare_tensors(opening *o);

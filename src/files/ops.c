@@ -33,7 +33,9 @@ static bool refuse(const running *r, const char *code, const char *format, ...) 
     return false;
 }
 static bool undefined(const running *r, const char *why) { return refuse(r, "bad_layout", "%s", why); }
-static bool too_large(const running *r) { return refuse(r, "too_large", "would put together more than two million pieces"); }
+static bool too_large(const running *r) {
+    return refuse(r, "too_large", r->w->backward ? "would write more than two million tensors" : "would put together more than two million pieces");
+}
 
 enum { SHAPE_TEXT = MOST_RANK * 22 + 3 };
 static const char *shape_text(int rank, const int64_t *shape, char out[SHAPE_TEXT]) {
@@ -175,6 +177,7 @@ static bool unmerge(running *r) {
         int64_t parts;
         value *v = slices(r, r->now[i].v, r->op->dim, &parts);
         if (!v) return false;
+        if (!parts) return refuse_shape(r, "takes a list apart", r->now[i].v); /* torch.chunk refuses to make no part */
         out = arena_grow(r->a, out, n, &cap, (size_t)parts, sizeof *out);
         const char *pattern = r->n == 1 ? r->t->to[0] : r->now[i].name;
         for (int64_t k = 0; k < parts; k++) out[n++] = (bundle){.name = numbered(r, pattern, k), .v = &v[k], .n = 1};
@@ -238,8 +241,10 @@ static bool split(running *r) {
     if (!dim_of(r, v, v->rank, r->op->dim, &dim)) return false;
     for (size_t i = 0; i < n; i++) {
         if (!parameter(r, text_replace(r->a, r->w->key, r->t->to[0], r->t->to[i], true), &rank, &shape)) return false;
-        if (dim >= rank || shape[dim] > v->shape[dim] - bounds[i]) return refuse_shape(r, "splits into more than there is", v);
-        bounds[i + 1] = bounds[i] + shape[dim];
+        int own = r->op->dim < 0 ? r->op->dim + rank : r->op->dim;
+        if (own < 0 || own >= rank) return refuse(r, "conversion", "needs dimension %d of a parameter that has %d", r->op->dim, rank);
+        if (shape[own] > v->shape[dim] - bounds[i]) return refuse_shape(r, "splits into more than there is", v);
+        bounds[i + 1] = bounds[i] + shape[own];
     }
     if (bounds[n] != v->shape[dim]) return refuse_shape(r, "splits into less than there is", v);
     value *parts = arena_array(r->a, n, sizeof *parts);
@@ -267,7 +272,8 @@ static bool transpose(running *r) {
         if (!parameter(r, r->w->key, &rank, &shape)) return false;
         if (rank == v.rank && !memcmp(shape, v.shape, (size_t)rank * sizeof *shape)) return set_single(r, name, &v), true;
     }
-    if (!dim_of(r, &v, v.rank, r->op->dim, &x) || !dim_of(r, &v, v.rank, r->op->dim1, &y)) return false;
+    int rank_taken = v.rank ? v.rank : 1; /* torch lets a scalar pass for a row here */
+    if (!dim_of(r, &v, rank_taken, r->op->dim, &x) || !dim_of(r, &v, rank_taken, r->op->dim1, &y)) return false;
     value_swap(r->a, &v, x, y);
     value_settle(r->a, &v);
     set_single(r, name, &v);

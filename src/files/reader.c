@@ -70,7 +70,7 @@ static bool unicode_escape(reader *r, char **to) {
         if (low < 0xDC00 || low >= 0xE000) return reader_fail(r, "half of a surrogate pair");
         code = 0x10000 + ((code & 0x3FF) << 10 | (low & 0x3FF));
     }
-    if (!code) return reader_fail(r, "a zero character in a string");
+    r->zeros |= !code;
     *to = put_point(*to, code);
     return true;
 }
@@ -112,17 +112,25 @@ bool reader_string(reader *r, word *out) {
     return true;
 }
 
+bool reader_plain(reader *r, word w) { return !r->zeros || !memchr(w.s, 0, w.n) || reader_fail(r, "a zero character in a name"); }
+
 /* ---- numbers ---- */
 
 bool reader_whole(reader *r, uint64_t *out) {
     static const char *const needed = "a whole number from 0 to 2^64 - 1 is needed";
+    enum { SAFE = 19 }; /* so many digits are always below 2^64 */
     if (r->why) return false;
-    char *start = (blanks(r), r->at);
+    blanks(r);
+    const char *start = r->at, *p = start;
     uint64_t n = 0;
-    for (; *r->at >= '0' && *r->at <= '9'; r->at++)
-        if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)(*r->at - '0'), &n)) return reader_fail(r, needed);
-    if (r->at == start || *r->at == '.' || (*r->at | 0x20) == 'e') return unexpected(r, needed);
-    if (*start == '0' && r->at - start > 1) return reader_fail(r, "a number with a zero before it");
+    for (; *p >= '0' && *p <= '9'; p++) {
+        uint64_t digit = (uint64_t)(*p - '0');
+        if (p - start < SAFE) n = n * 10 + digit;
+        else if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, digit, &n)) return reader_fail(r, needed);
+    }
+    r->at += p - start;
+    if (p == start || *p == '.' || (*p | 0x20) == 'e') return unexpected(r, needed);
+    if (*start == '0' && p - start > 1) return reader_fail(r, "a number with a zero before it");
     *out = n;
     return true;
 }

@@ -12,6 +12,7 @@ typedef struct reader {
     const char *from, *end;
     const char *why;      /* what is wrong at `at`; NULL: nothing is. Once set, nothing more is read */
     int depth;            /* of lists and objects that are open */
+    bool zeros;           /* a string held a zero character: words may be longer than they look */
     bool python;          /* as Python's json: NaN, Infinity, numbers of any size */
 } reader;
 typedef struct word { /* a string, ended by a zero byte */
@@ -32,6 +33,8 @@ bool reader_number(reader *r, double *out);   /* near enough to compare by; fals
 bool reader_null(reader *r);                  /* takes a null; false without `why` where there is none */
 bool reader_end(reader *r);                   /* nothing but blanks follows */
 char reader_next(reader *r);                  /* the first byte of the next value, not taken */
+/* What strcmp() takes for the word is all of it. */
+bool reader_plain(reader *r, word w);
 static inline bool word_is(word w, const char *text, size_t n) { return w.n == n && !__builtin_memcmp(w.s, text, n); }
 #define WORD_IS(w, text) word_is(w, text, sizeof(text) - 1)
 #endif

@@ -70,6 +70,7 @@ void rules_collect(arena *a, const node *root, held_rules *out) {
     walk w = {.a = a, .out = out};
     tree_walk(root, visit, &w);
 }
+/* Names of old files, which every model takes when it is loaded. */
 static const layout_rule legacy[] = {
     RENAME("LayerNorm.gamma", "LayerNorm.weight"),
     RENAME("LayerNorm.beta", "LayerNorm.bias"),
@@ -78,7 +79,6 @@ static const layout_rule legacy[] = {
     {.what = LAYOUT_RENAME, .file = SET("^model\\.language_model\\.model", "^language_model\\.model\\.model"), .model = SET("model.language_model")},
     {.what = LAYOUT_END},
 };
-const layout_rule *rules_legacy(void) { return legacy; }
 
 /* ---- as transforms ---- */
 
@@ -123,16 +123,25 @@ static bool make(patterns *p, const layout_rule *r, bool backward, transform *t)
     t->offset = backward ? -r->offset : r->offset;
     return true;
 }
-static bool add(patterns *p, rule_set *s, const held_rule *r, const char *base, bool backward) {
+static bool add(patterns *p, rule_set *s, const held_rule *r, bool backward) {
     transform t;
-    bool prefix = r->rule->what == LAYOUT_PREFIX_ADD || r->rule->what == LAYOUT_PREFIX_REMOVE;
-    if (prefix && backward) return true;
     if (!make(p, r->rule, backward, &t)) return false;
     t.scope = r->scope;
-    t.base = base;
-    if (r->rule->what != LAYOUT_CONVERT) s->renamings[s->renaming_n++] = t;
-    else s->converters[s->converter_n++] = (rule_converter){.t = t, .ops = r->rule->ops};
+    t.base = s->base;
+    if (r->rule->what != LAYOUT_CONVERT) {
+        s->renamings_of[s->renaming_n] = *r;
+        s->renamings[s->renaming_n++] = t;
+    } else {
+        s->converters_of[s->converter_n] = *r;
+        s->converters[s->converter_n++] = (rule_converter){.t = t, .ops = r->rule->ops};
+    }
     return true;
+}
+static bool is_prefix(const held_rule *r) { return r->rule->what == LAYOUT_PREFIX_ADD || r->rule->what == LAYOUT_PREFIX_REMOVE; }
+static rule_set room_for(arena *a, size_t renamings, size_t converters, const char *base) {
+    return (rule_set){.renamings = arena_array(a, renamings, sizeof(transform)), .converters = arena_array(a, converters, sizeof(rule_converter)),
+                      .renamings_of = arena_array(a, renamings, sizeof(held_rule)), .converters_of = arena_array(a, converters, sizeof(held_rule)),
+                      .base = base};
 }
 static void find_twins(arena *a, rule_set *s) {
     for (size_t i = s->converter_n; i-- > 0;) {
@@ -151,17 +160,27 @@ static bool make_set(patterns *p, const node *root, bool backward, rule_set *out
     size_t more = 0;
     rules_collect(p->a, root, &held);
     while (!backward && legacy[more].what != LAYOUT_END) more++;
-    *out = (rule_set){.renamings = arena_array(p->a, held.n + more, sizeof *out->renamings)};
-    out->converters = arena_array(p->a, held.n, sizeof *out->converters);
-    for (size_t i = 0; i < held.n; i++)
-        if (!add(p, out, &held.v[backward ? held.n - 1 - i : i], held.base, backward)) return false;
+    *out = room_for(p->a, held.n + more, held.n, held.base);
+    for (size_t i = 0; i < held.n; i++) {
+        const held_rule *r = &held.v[backward ? held.n - 1 - i : i];
+        if (!(backward && is_prefix(r)) && !add(p, out, r, backward)) return false;
+    }
     for (size_t i = 0; i < more; i++)
-        if (!add(p, out, &(held_rule){.rule = &legacy[i]}, held.base, false)) return false;
+        if (!add(p, out, &(held_rule){.rule = &legacy[i]}, false)) return false;
     find_twins(p->a, out);
     return true;
 }
 bool rules_for_load(patterns *p, const node *root, rule_set *out) { return make_set(p, root, false, out); }
 bool rules_for_save(patterns *p, const node *root, rule_set *out) { return make_set(p, root, true, out); }
+bool rules_taken_back(patterns *p, const rule_set *loaded, rule_set *out) {
+    *out = room_for(p->a, loaded->renaming_n, loaded->converter_n, loaded->base);
+    for (size_t i = loaded->renaming_n; i-- > 0;)
+        if (loaded->renamings[i].used && !add(p, out, &loaded->renamings_of[i], true)) return false;
+    for (size_t i = loaded->converter_n; i-- > 0;)
+        if (loaded->converters[i].t.used && !add(p, out, &loaded->converters_of[i], true)) return false;
+    find_twins(p->a, out);
+    return true;
+}
 
 /* ---- on keys ---- */
 

@@ -14,7 +14,6 @@ typedef struct held_rules {
     const char *base; /* the root's base_model_prefix */
 } held_rules;
 void rules_collect(arena *a, const node *root, held_rules *out);
-const layout_rule *rules_legacy(void); /* names of old files, which every model takes when it is loaded; ended by LAYOUT_END */
 
 typedef struct rule_converter {
     transform t;
@@ -25,11 +24,15 @@ typedef struct rule_set { /* transforms, ready to be used on keys */
     transform *renamings;
     rule_converter *converters;
     size_t renaming_n, converter_n;
+    held_rule *renamings_of, *converters_of; /* the rules that each one was made of */
+    const char *base;
 } rule_set;
 /* For loading: every rule, and last the legacy ones. For saving a model that was made: backwards, the last rule first, without prefixes,
  * since whether a file had them is known to a loaded model alone. False with the patterns' error. */
 bool rules_for_load(patterns *p, const node *root, rule_set *out);
 bool rules_for_save(patterns *p, const node *root, rule_set *out);
+/* For saving a model that was loaded: backwards, those that were used then, prefixes and legacy names too. */
+bool rules_taken_back(patterns *p, const rule_set *loaded, rule_set *out);
 /* The key after all renamings, each on what the one before made of it. */
 const char *rules_rename(patterns *p, rule_set *s, const char *key);
 /* What the first converter that matches makes of the key, which one's operations are to run, and for which of its patterns; NULL: none matches. */

@@ -28,6 +28,7 @@ static bool take_slot(void *to, const tree_item *item) {
     s->v = arena_grow(s->a, s->v, s->n, &s->cap, 1, sizeof *s->v);
     saved_slot *one = &s->v[s->n];
     *one = (saved_slot){.path = arena_text(s->a, item->path, item->path_n), .tensor = tensor_held(item->slot), .owner = s->n};
+    one->dtype = one->tensor->dtype;
     one->saved = (item->slot->kind == TARE_PARAM || item->slot->persistent) && !ignored(s->root, item->path);
     if (item->owner && one->tensor->elements) s->shared = true; /* tensors without elements have no memory to share */
     s->n++;
@@ -53,6 +54,21 @@ static void link_slots(saved_slots *s) {
     name_table names = {.a = s->a};
     struct { saved_slots *s; name_table *names; size_t i; } l = {s, &names, 0};
     tree_walk(s->root, link_slot, &l);
+}
+
+/* A loaded model's own: what is shared, and as what it is held. */
+static void take_loaded(saved_slots *s, const size_t *owners, const uint8_t *dtypes) {
+    s->shared = false;
+    for (size_t i = 0; i < s->n; i++) {
+        saved_slot *one = &s->v[i];
+        one->owner = owners[i];
+        one->dtype = dtypes[i];
+        if (owners[i] == i || !one->tensor->elements) continue;
+        size_t last = owners[i];
+        while (s->v[last].next) last = s->v[last].next;
+        s->v[last].next = i;
+        s->shared = true;
+    }
 }
 
 typedef struct tied_names { patterns *p; void **compiled; size_t n, cap; } tied_names;
@@ -93,11 +109,12 @@ static bool drop_group(saved_slots *s, const tied_names *t, size_t first) {
     return false;
 }
 
-bool saved_collect(saved_slots *s, patterns *p, const node *root) {
+bool saved_collect(saved_slots *s, patterns *p, const node *root, const size_t *owners, const uint8_t *dtypes) {
     *s = (saved_slots){.a = p->a, .root = root};
     tree_walk(root, take_slot, s);
+    if (owners) take_loaded(s, owners, dtypes);
     if (!s->shared) return true;
-    link_slots(s);
+    if (!owners) link_slots(s);
     tied_names t = {.p = p};
     tree_walk(root, take_patterns, &t);
     for (size_t i = 0; i < s->n; i++)

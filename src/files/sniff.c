@@ -1,19 +1,21 @@
 /* What a file is that is no safetensors file, by how it begins. */
 #include "opening.h"
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 static bool begins(const char *text, size_t n, const char *with, size_t m) { return n >= m && !memcmp(text, with, m); }
 #define BEGINS(with) begins(text, n, with, sizeof(with) - 1)
 
-/* The rest of the line after `word`, at most `most` characters; "" where there is none. text ends with a zero byte. */
-static const char *line_of(const char *text, const char *word, char *out, size_t most) {
-    const char *at = strstr(text, word);
-    size_t n = at ? strcspn(at += strlen(word), "\r\n") : 0;
-    snprintf(out, most, "%.*s", (int)n, n ? at : "");
-    return out;
+/* What a terminal shows of the line at text, which ends with a zero byte: less than `most` characters. */
+static void show_line(const char *text, char *out, size_t most) {
+    size_t n = 0;
+    for (; n + 1 < most && text[n] && !strchr("\r\n", text[n]); n++) out[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
+    out[n] = 0;
+}
+static void show_field(const char *text, const char *name, char *out, size_t most) {
+    const char *at = strstr(text, name);
+    show_line(at ? at + strlen(name) : "unknown", out, most);
 }
 
 typedef struct kind { const char *begin; size_t n; const char *code, *is; } kind;
@@ -39,19 +41,19 @@ static bool is_page(const char *text, size_t n) {
 }
 static bool say_pointer(tare_error *err, const char *path, const char *text) {
     char oid[80], size[32];
-    line_of(text, "oid sha256:", oid, sizeof oid);
-    line_of(text, "\nsize ", size, sizeof size);
+    show_field(text, "oid sha256:", oid, sizeof oid);
+    show_field(text, "\nsize ", size, sizeof size);
     error_set(err, TARE_BAD, "lfs_pointer", path,
         "%.300s is a git-lfs pointer, not the weights: it stands for a file of %s bytes with sha256 %s; run \"git lfs pull\" in its folder", path,
-        *size ? size : "unknown", *oid ? oid : "unknown");
+        size, oid);
     return true;
 }
 static bool say_text(tare_error *err, const char *path, const char *text, size_t n) {
-    char line[128];
-    size_t length = strcspn(text, "\r\n");
-    snprintf(line, sizeof line, "%.*s", (int)(length < 100 ? length : 100), text);
+    char line[100];
+    show_line(text, line, sizeof line);
     if (is_page(text, n))
-        error_set(err, TARE_BAD, "html", path, "%.300s is a web page, not weights: an error or log-in page was saved in its place; download it again", path);
+        error_set(err, TARE_BAD, "html", path,
+            "%.300s is a web page, not weights: an error or log-in page was saved in its place; download it again", path);
     else if (*text == '{')
         error_set(err, TARE_BAD, "error_body", path, "%.300s is JSON text, not weights: it begins with %s; download it again", path, line);
     else return false;
@@ -72,7 +74,7 @@ bool sniff(tare_error *err, const char *path, const char *begin, size_t n, uint6
     }
     size_t zeros = 0;
     while (zeros < n && !text[zeros]) zeros++;
-    if (n >= 8 && zeros == n) {
+    if (n >= 16 && zeros == n) {
         error_set(err, TARE_BAD, "truncated", path,
             "%.300s begins with %zu zero bytes, as a download of %" PRIu64 " bytes does that was cut off; download it again", path, n, size);
         return true;

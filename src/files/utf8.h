@@ -17,4 +17,11 @@ static inline size_t utf8_point(const char *text, uint32_t *code) {
     bool bad = (n == 3 && *code < 0x800) || (n == 4 && *code < 0x10000) || *code > 0x10FFFF || (*code >= 0xD800 && *code < 0xE000);
     return bad ? 0 : n;
 }
+/* For "%.*s": how many bytes of a well-formed text are shown where at most `most` are, no character cut. */
+static inline int utf8_cut(const char *text, int most) {
+    int n = 0;
+    while (n < most && text[n]) n++;
+    while (n && ((unsigned char)text[n] & 0xC0) == 0x80) n--;
+    return n;
+}
 #endif

@@ -15,50 +15,54 @@ static name_list names_of(verdict *v, tare_row_kind kind) {
         if (v->rows[i].kind == kind) l.v[l.n++] = v->rows[i].name;
     return l;
 }
-static bool ends_in(const char *text, const char *end, size_t *before) {
-    size_t n = strlen(text), k = strlen(end);
-    *before = n - k;
-    return n > k && !strcmp(text + n - k, end);
-}
 static name_table table_of(verdict *v, const name_list *l) {
     name_table t = {.a = v->a};
     for (size_t i = 0; i < l->n; i++) name_put(&t, l->v[i], i);
     return t;
 }
-/* How many of `shorter`, with the prefix before them, are in `longer`. */
-static size_t matches(verdict *v, const name_list *shorter, const name_table *longer, const char *prefix) {
-    size_t n = 0;
-    for (size_t i = 0; i < shorter->n; i++) n += name_get(longer, arena_printf(v->a, "%s%s", prefix, shorter->v[i])) != SIZE_MAX;
+/* How many bytes two names share at their ends, whole words between dots alone. */
+static size_t shared_end(const char *x, const char *y) {
+    size_t n = strlen(x), m = strlen(y), k = 0, whole = 0;
+    while (k < n && k < m && x[n - 1 - k] == y[m - 1 - k]) {
+        k++;
+        bool begins_x = k == n || x[n - 1 - k] == '.', begins_y = k == m || y[m - 1 - k] == '.';
+        if (begins_x && begins_y) whole = k;
+    }
+    return whole;
+}
+typedef struct prefixes { const char *model, *file; size_t n; } prefixes; /* n missing names are unexpected ones with the other prefix */
+static size_t count_swapped(verdict *v, const name_list *missing, const name_table *unexpected, const prefixes *p) {
+    size_t n = 0, k = strlen(p->model);
+    for (size_t i = 0; i < missing->n; i++)
+        n += !strncmp(missing->v[i], p->model, k) && name_get(unexpected, arena_printf(v->a, "%s%s", p->file, missing->v[i] + k)) != SIZE_MAX;
     return n;
 }
-/* The prefix that makes most of the shorter names into the longer ones, tried with a few of them. */
-static const char *best_prefix(verdict *v, const name_list *shorter, const name_list *longer, size_t *most) {
-    enum { TRIED = 3, CANDIDATES = 8 };
-    const char *best = NULL;
-    size_t candidates = 0;
-    name_table table = table_of(v, longer);
-    *most = 0;
-    for (size_t s = 0; s < TRIED && s < shorter->n; s++)
-        for (size_t i = 0, before; i < longer->n && candidates < CANDIDATES; i++) {
-            const char *name = shorter->v[s * (shorter->n / TRIED + (shorter->n < TRIED))];
-            if (!ends_in(longer->v[i], name, &before) || longer->v[i][before - 1] != '.') continue;
-            const char *prefix = arena_text(v->a, longer->v[i], before);
-            if (best && !strcmp(best, prefix)) continue;
-            candidates++;
-            size_t n = matches(v, shorter, &table, prefix);
-            if (n > *most) *most = n, best = prefix;
-        }
+/* A few missing names are held against all unexpected ones; those that end alike suggest the prefixes. */
+static prefixes best_prefixes(verdict *v, const name_list *missing, const name_list *unexpected) {
+    enum { TRIED = 4 };
+    prefixes best = {"", "", 0};
+    name_table table = table_of(v, unexpected);
+    for (size_t s = 0; s < TRIED && s < missing->n; s++) {
+        const char *name = missing->v[missing->n * s / (missing->n < TRIED ? missing->n : TRIED)], *like = NULL;
+        size_t most = 0;
+        for (size_t i = 0, k; i < unexpected->n; i++)
+            if ((k = shared_end(name, unexpected->v[i])) > most) most = k, like = unexpected->v[i];
+        if (!like) continue;
+        prefixes p = {arena_text(v->a, name, strlen(name) - most), arena_text(v->a, like, strlen(like) - most), 0};
+        p.n = count_swapped(v, missing, &table, &p);
+        if (p.n > best.n) best = p;
+    }
     return best;
 }
 static void find_prefix(verdict *v, const name_list *missing, const name_list *unexpected) {
-    size_t strip, add;
-    if (!missing->n || !unexpected->n) return;
-    const char *longer_file = best_prefix(v, missing, unexpected, &strip), *longer_model = best_prefix(v, unexpected, missing, &add);
-    if (longer_file && strip >= add && strip * 2 > missing->n)
-        cause_add(v, "%zu of %zu missing equal unexpected ones without the prefix \"%s\": try --strip-prefix %s", strip, missing->n, longer_file,
-                  longer_file);
-    else if (longer_model && add * 2 > missing->n)
-        cause_add(v, "%zu of %zu missing equal unexpected ones with the prefix \"%s\": try --add-prefix %s", add, missing->n, longer_model, longer_model);
+    if (missing->n < 2 || unexpected->n < 2) return;
+    prefixes p = best_prefixes(v, missing, unexpected);
+    if (p.n * 2 <= missing->n || (!*p.model && !*p.file)) return;
+    const char *strip = *p.file ? arena_printf(v->a, " --strip-prefix %s", p.file) : "";
+    const char *add = *p.model ? arena_printf(v->a, " --add-prefix %s", p.model) : "";
+    if (!*p.model) cause_add(v, "%zu of %zu missing are unexpected ones without \"%s\": try%s", p.n, missing->n, p.file, strip);
+    else if (!*p.file) cause_add(v, "%zu of %zu missing are unexpected ones with \"%s\" before them: try%s", p.n, missing->n, p.model, add);
+    else cause_add(v, "%zu of %zu missing are unexpected ones with \"%s\" in place of \"%s\": try%s%s", p.n, missing->n, p.model, p.file, strip, add);
 }
 
 /* ---- a size in the config ---- */
@@ -127,7 +131,7 @@ static bool first_number(const char *name, size_t *prefix, int64_t *number) {
         if (p[1] < '0' || p[1] > '9') continue;
         *number = strtoll(p + 1, &end, 10);
         *prefix = (size_t)(p + 1 - name);
-        return *end == '.' && *number >= 0;
+        return *end == '.' && *number >= 0 && *number < INT32_MAX;
     }
     return false;
 }
@@ -142,7 +146,8 @@ static int64_t last_layer(const verdict *v, const char *prefix, size_t n, bool f
     return last;
 }
 static const char *key_of_layers(const cfg *c, int64_t layers) {
-    static const char *const keys[] = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "num_decoder_layers"};
+    static const char *const keys[] = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers",
+                                       "num_decoder_layers"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         val x = cfg_get(c, keys[i]);
         if (x.kind == VAL_INT && x.i == layers) return keys[i];
@@ -163,7 +168,7 @@ static void find_layers(verdict *v, const name_list *missing, const name_list *u
             if (name_put(&met, list, 0), met.n == before) continue;
             int64_t model = last_layer(v, name, n, false), file = last_layer(v, name, n, true);
             if (model == file || model < 0 || file < 0 ) continue;
-            cause_add(v, "%s is %" PRId64 " in the config, and the file has %" PRId64 ": %s{0...%" PRId64 "}", key_of_layers(v->root->config, model + 1),
+            cause_add(v, "%s is %" PRId64 " in the config, and the file has %" PRId64 ", up to %s%" PRId64, key_of_layers(v->root->config, model + 1),
                       model + 1, file + 1, list, file);
         }
 }
@@ -193,8 +198,8 @@ static void find_untied(verdict *v, const name_list *missing) {
     for (; ties && ties->from; ties++)
         for (size_t i = 0; i < missing->n; i++)
             if (!strcmp(missing->v[i], ties->from) && !listed(missing, ties->to))
-                cause_add(v, "tie_word_embeddings is false, so %s is a tensor of its own; if it is meant to be %s: --set tie_word_embeddings=true", ties->from,
-                          ties->to);
+                cause_add(v, "tie_word_embeddings is false, so %s is a tensor of its own; if it is meant to be %s: --set tie_word_embeddings=true",
+                          ties->from, ties->to);
 }
 static void find_files(verdict *v, const name_list *missing) {
     size_t absent = 0, first = SIZE_MAX;
@@ -207,7 +212,8 @@ static void find_files(verdict *v, const name_list *missing) {
 static void find_quantised(verdict *v) {
     val q = cfg_get(v->root->config, "quantization_config"), method = dict_get(q, "quant_method");
     if (q.kind == VAL_DICT && (v->sum.rows[TARE_ROW_DTYPE] || v->sum.rows[TARE_ROW_UNEXPECTED] || v->sum.rows[TARE_ROW_SHAPE]))
-        cause_add(v, "the config says that the weights are quantised%s%s; they are held against the plain model, for quantised ones are not in this release",
+        cause_add(v,
+                  "the config says that the weights are quantised%s%s, and they are held against the plain model: such trees are not in this release",
                   method.kind == VAL_TEXT ? " by " : "", method.kind == VAL_TEXT ? method.s : "");
 }
 

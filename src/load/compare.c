@@ -1,31 +1,51 @@
 #include "verdict.h"
+#include "cast.h"
 #include <string.h>
 
-/* Both as they are in the file, so that equal bytes are equal tensors. */
-static bool same_form(const resolution *r, const load_slot *a, const load_slot *b) {
-    const file_tensor *x = &r->c->tensors[a->tensor], *y = &r->c->tensors[b->tensor];
-    if (a->made || b->made || x->odd || y->odd || x->dtype != y->dtype || x->rank != y->rank || x->bytes != y->bytes) return false;
-    for (int i = 0; i < x->rank; i++)
-        if (x->shape[i] != y->shape[i]) return false;
+enum { ELEMENTS = 2048, WIDEST = 8 };
+typedef struct side { /* of a pair that is compared, some elements at a time */
+    const load_slot *slot;
+    const file_tensor *t;
+    unsigned char read[ELEMENTS * WIDEST];
+    _Alignas(16) unsigned char held[ELEMENTS * WIDEST]; /* as they are once they are loaded */
+} side;
+
+static bool is_direct(const checkpoint *c, side *s) {
+    if (s->slot->from != FROM_FILE || s->slot->made || s->slot->mismatched) return false;
+    s->t = &c->tensors[s->slot->tensor];
+    return !s->t->odd && c->files[s->t->file].present && cast_exists(s->t->dtype, s->slot->dtype);
+}
+static bool take(const checkpoint *c, side *s, uint64_t first, size_t n, tare_error *err) {
+    size_t unit = tare_dtype_bytes((tare_dtype)s->t->dtype);
+    if (!checkpoint_read(c, s->slot->tensor, first * unit, s->read, n * unit, err)) return false;
+    cast_run(lanes_best(), (tare_dtype)s->slot->dtype, s->held, (tare_dtype)s->t->dtype, s->read, n, false);
     return true;
 }
-static bool is_readable(const checkpoint *c, size_t tensor) { return c->files[c->tensors[tensor].file].present; }
-
-bool ties_compare(const resolution *r, const load_tie *t, uint64_t most, tie_equal *out, tare_error *err) {
-    enum { PIECE = 32 << 10 };
-    char x[PIECE], y[PIECE];
-    const load_slot *a = &r->slots.v[t->target], *b = &r->slots.v[t->source];
-    const checkpoint *c = r->c;
-    *out = TIES_UNKNOWN;
-    if (a->from != FROM_FILE || b->from != FROM_FILE) return true;
-    if (a->t->rank != b->t->rank || a->mismatched != b->mismatched) return *out = TIES_DIFFER, true;
-    if (!same_form(r, a, b) || !is_readable(c, a->tensor) || !is_readable(c, b->tensor)) return true;
-    uint64_t all = c->tensors[a->tensor].bytes, n = all < most ? all : most;
-    for (uint64_t at = 0; at < n; at += PIECE) {
-        size_t k = n - at < PIECE ? (size_t)(n - at) : PIECE;
-        if (!checkpoint_read(c, a->tensor, at, x, k, err) || !checkpoint_read(c, b->tensor, at, y, k, err)) return false;
-        if (memcmp(x, y, k)) return *out = TIES_DIFFER, true;
+/* As numbers: both zeros are one. What is no number equals nothing, but a tensor with such is told by its bytes well enough. */
+static bool same_numbers(const side *x, const side *y, size_t n) {
+    tare_dtype dtype = (tare_dtype)x->slot->dtype;
+    if (!memcmp(x->held, y->held, n * tare_dtype_bytes(dtype))) return true;
+    for (size_t i = 0, unit = tare_dtype_bytes(dtype); i < n; i++) {
+        double a, b;
+        cast_run(lanes_best(), TARE_F64, &a, dtype, x->held + i * unit, 1, false);
+        cast_run(lanes_best(), TARE_F64, &b, dtype, y->held + i * unit, 1, false);
+        if (!(a == b)) return false;
     }
-    if (n == all) *out = TIES_EQUAL;
+    return true;
+}
+bool ties_compare(const resolution *r, const load_tie *t, uint64_t most, tie_equal *out, tare_error *err) {
+    static _Thread_local side x, y;
+    const load_slot *a = x.slot = &r->slots.v[t->target], *b = y.slot = &r->slots.v[t->source];
+    *out = TIES_UNKNOWN;
+    if (a->from != FROM_FILE || b->from != FROM_FILE || a->made || b->made) return true;
+    *out = TIES_DIFFER;
+    if (!is_direct(r->c, &x) || !is_direct(r->c, &y) || a->dtype != b->dtype || a->t->elements != b->t->elements) return true;
+    uint64_t all = (uint64_t)a->t->elements, wide = tare_dtype_bytes((tare_dtype)x.t->dtype), n = most / wide < all ? most / wide : all;
+    for (uint64_t at = 0; at < n; at += ELEMENTS) {
+        size_t k = n - at < ELEMENTS ? (size_t)(n - at) : ELEMENTS;
+        if (!take(r->c, &x, at, k, err) || !take(r->c, &y, at, k, err)) return false;
+        if (!same_numbers(&x, &y, k)) return true;
+    }
+    *out = n == all ? TIES_EQUAL : TIES_UNKNOWN;
     return true;
 }

@@ -18,13 +18,15 @@ const char *weights_dtype(const checkpoint *c, tare_error *err) {
     for (size_t i = 0; file < c->file_count && i < c->files[file].n; i++) {
         const file_tensor *t = &c->tensors[c->files[file].first + i];
         if (!is_in_table(t->dtype)) {
-            error_set(err, TARE_BAD, "no_dtype", t->key, "the config names no dtype, and %.200s is of %s, which Transformers does not know: say --dtype", t->key,
-                      t->dtype < TARE_DTYPE_COUNT ? tare_dtype_name((tare_dtype)t->dtype) : "an unknown dtype");
+            error_set(err, TARE_BAD, "no_dtype", t->key,
+                      "the config names no dtype, and %.200s is of %s, which Transformers does not know: say --dtype",
+                      t->key, t->dtype < TARE_DTYPE_COUNT ? tare_dtype_name((tare_dtype)t->dtype) : "an unknown dtype");
             return NULL;
         }
         if (!first || strcmp(t->key, first->key) < 0) first = t;
         if (counts(t->dtype) && (!first_float || strcmp(t->key, first_float->key) < 0)) first_float = t;
     }
+    if (!first) return "float32"; /* an empty file */
     if (first_float) return tare_dtype_torch((tare_dtype)first_float->dtype);
     error_set(err, TARE_BAD, "no_dtype", NULL, "the config names no dtype, and the first file holds no floating tensor to take it from: say --dtype");
     return NULL;

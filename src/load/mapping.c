@@ -12,7 +12,8 @@ void operations_text(const layout_op *ops, char text[OPERATIONS]) {
     };
     int n = 0;
     text[0] = 0;
-    for (; ops->what != OP_END && n < OPERATIONS - 40; ops++) n += snprintf(text + n, (size_t)(OPERATIONS - n), "%s%s", n ? ", " : "", words[ops->what]);
+    for (; ops->what != OP_END && n < OPERATIONS - 40; ops++)
+        n += snprintf(text + n, (size_t)(OPERATIONS - n), "%s%s", n ? ", " : "", words[ops->what]);
 }
 
 enum { TEXT = 512 };

@@ -113,8 +113,7 @@ static bool compare_ties(verdict *v, tare_error *err) {
         } else if (equal == TIES_DIFFER) {
             row->why = arena_printf(v->a, "the config ties it to %s, but the file holds another: both are kept", source);
         } else {
-            row->why = arena_printf(v->a, "the config ties it to %s; the file holds both, and whether they are equal is not known from so far as was read: "
-                                    "--data reads all", source);
+            row->why = arena_printf(v->a, "the config ties it to %s, and the file holds both, equal so far as was read: --data reads all", source);
         }
     }
     return true;
@@ -244,6 +243,9 @@ static const char *reference_error(const verdict *v) {
         if (r->c->flaws[i].reference_fails) return r->c->flaws[i].message;
     if (r->crash) return r->crash;
     if (r->fault_n) return arena_printf(v->a, "%s: %s", r->slots.v[r->faults[0].slot].path, r->faults[0].message);
+    for (size_t i = 0; i < r->tie_n; i++) /* it has no values then, and upstream compares them */
+        if (r->ties[i].which == TIE_BOTH && r->slots.v[r->ties[i].target].mismatched)
+            return arena_printf(v->a, "%s is tied, and has another shape in the file", r->slots.v[r->ties[i].target].path);
     for (size_t i = 0; i < r->slots.n && !v->o.allow_mismatched; i++)
         if (r->slots.v[i].from == FROM_FILE && r->slots.v[i].mismatched) return arena_printf(v->a, "%s has another shape", r->slots.v[i].path);
     return NULL;
@@ -253,18 +255,22 @@ bool verdict_make(verdict *v, arena *a, const resolution *r, const node *root, c
     *v = (verdict){.a = a, .r = r, .root = root, .o = o ? *o : (tare_check_options){.data = false}};
     for (size_t i = 0; i < r->slots.n; i++) slot_row(v, i);
     if (!compare_ties(v, err)) return false;
-    check_stacks(v);
+    if (!v->o.like_transformers) check_stacks(v);
     for (size_t i = 0; i < r->c->tensor_count; i++) key_row(v, i);
     for (size_t i = 0; i < r->c->flaw_count; i++) flaw_row(v, &r->c->flaws[i]);
     bool wrong = decide(v);
-    reference_missing(v);
-    reference_unexpected(v);
     v->sum.found = r->c->tensor_count;
     v->sum.error = reference_error(v);
     v->sum.loads = !v->sum.error;
-    v->sum.complete = !wrong && !v->sum.damage && !r->crash;
+    v->sum.complete = !v->sum.damage && (v->o.like_transformers ? v->sum.loads : !wrong && !r->crash);
     causes_find(v);
     return true;
+}
+void verdict_lists(verdict *v) {
+    if (v->listed) return;
+    reference_missing(v);
+    reference_unexpected(v);
+    v->listed = true;
 }
 void cause_add(verdict *v, const char *format, ...) {
     char text[1024];

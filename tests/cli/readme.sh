@@ -36,6 +36,15 @@ cat >"$box/run/odd.json" <<'END'
 {"model_type": "llama", "num_hiden_layers": 4, "num_key_value_heads": 4,
  "rope_scaling": {"type": "linear", "factor": 2.0}, "rope_theta": 10000.0}
 END
+cat >"$box/run/llama.json" <<'END'
+{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 4,
+ "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 320, "max_position_embeddings": 128}
+END
+"$tare" init "$box/run/llama.json" -o "$box/run/my-llama" >/dev/null 2>&1
+mkdir "$box/run/half-cloned"
+cp "$box/run/my-llama/config.json" "$box/run/half-cloned"
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 9942981696\n' \
+    4ec71fd53e99766de38f24753ee44d3b7d4a6e4ae4ad8b4f7d0e1a8f7a2c7e21 >"$box/run/half-cloned/model.safetensors"
 run() { (cd "$box/run" && sh -c "$1" </dev/null 2>&1); }
 
 # ---- console blocks ---------------------------------------------------------------------------------------------------

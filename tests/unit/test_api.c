@@ -213,7 +213,9 @@ static void test_dtypes(void **state) {
     assert_string_equal(tare_dtype_name(TARE_BF16), "BF16");
     assert_string_equal(tare_dtype_torch(TARE_BF16), "bfloat16");
     assert_int_equal(tare_dtype_bytes(TARE_C64), 8);
-    for (int d = 0; d < TARE_DTYPE_COUNT; d++) assert_true(tare_dtype_bytes((tare_dtype)d) > 0);
+    for (int d = 0; d < TARE_DTYPE_COUNT; d++) assert_true(tare_dtype_bits((tare_dtype)d) > 0);
+    assert_int_equal(tare_dtype_bits(TARE_F4), 4);
+    assert_int_equal(tare_dtype_bytes(TARE_F4), 0);
 }
 static void test_thousand_models(void **state) {
     (void)state;
