@@ -12,7 +12,7 @@ struct arena_chunk {
     size_t bytes;
     max_align_t data[];
 };
-enum { FIRST_CHUNK = 64 << 10, STEP = 1 << 20, HUGE = 4 << 20, LARGE = 16 << 20, SPARES = 16 };
+enum { FIRST_CHUNK = 64 << 10, STEP = 1 << 20, HUGE = 3 << 20, LARGE = 16 << 20, SPARES = 16 };
 
 static _Atomic long fail_in, allocations;
 
@@ -53,10 +53,9 @@ static void release(arena_chunk *c) {
 
 _Noreturn void arena_exhausted(arena *a) { longjmp(*a->unwind, 1); }
 
-/* Much memory that is soon used: two megabytes at a time appear instead of four kilobytes. */
-static void advise(void *from, size_t n) {
+void memory_soon_used(void *from, size_t n) {
     uintptr_t page = 4096, begin = ((uintptr_t)from + page - 1) & ~(page - 1), end = ((uintptr_t)from + n) & ~(page - 1);
-    if (begin < end) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    if (n >= HUGE && begin < end) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 }
 
 static void grow(arena *a, size_t bytes) {
@@ -67,7 +66,7 @@ static void grow(arena *a, size_t bytes) {
     arena_chunk *c = want == FIRST_CHUNK ? spare_chunk() : NULL;
     if (!c) c = tarei_malloc(sizeof *c + want);
     if (!c) arena_exhausted(a);
-    if (want >= HUGE) advise(c, want);
+    memory_soon_used(c, want);
     c->next = a->chunks;
     c->bytes = want;
     a->chunks = c;
@@ -76,13 +75,18 @@ static void grow(arena *a, size_t bytes) {
     a->end = a->at + want;
 }
 
-void *arena_alloc(arena *a, size_t bytes) {
+static size_t rounded(size_t bytes) { return bytes ? (bytes + 15) & ~(size_t)15 : 16; } /* nothing has an address too */
+void *arena_room(arena *a, size_t bytes) {
     if (bytes > SIZE_MAX / 2) arena_exhausted(a);
-    bytes = bytes ? (bytes + 15) & ~(size_t)15 : 16; /* nothing has an address too */
+    bytes = rounded(bytes);
     if ((size_t)(a->end - a->at) < bytes) grow(a, bytes);
     void *p = a->at;
     a->at += bytes;
-    return memset(p, 0, bytes);
+    return p;
+}
+void *arena_alloc(arena *a, size_t bytes) {
+    void *p = arena_room(a, bytes);
+    return memset(p, 0, rounded(bytes));
 }
 
 void *arena_array(arena *a, size_t n, size_t size) {

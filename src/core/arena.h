@@ -20,6 +20,7 @@ typedef struct arena {
 
 /* Zeroed memory, aligned for any type; does not return when memory is exhausted. */
 void *arena_alloc(arena *a, size_t bytes);
+void *arena_room(arena *a, size_t bytes);  /* the same, not zeroed: for what is written whole */
 void *arena_array(arena *a, size_t n, size_t size); /* the same for n elements, checked for overflow */
 /* A list of n elements, moved when there is no room for `more`; it doubles, and the old one stays in the arena. */
 void *arena_grow(arena *a, void *list, size_t n, size_t *cap, size_t more, size_t size);
@@ -32,6 +33,9 @@ void arena_adopt(arena *a, arena *other); /* all that the other holds, which is 
 _Noreturn void arena_exhausted(arena *a);
 
 #define arena_new(a, type) ((type *)arena_alloc((a), sizeof(type)))
+
+/* Much memory that is soon used appears two megabytes at a time instead of four kilobytes. */
+void memory_soon_used(void *from, size_t n);
 
 /* Every malloc of the library passes here, so that a test can fail the k-th: 0 never fails, else fails the k-th from now on. */
 void *tarei_malloc(size_t bytes);

@@ -10,8 +10,10 @@
 void *list_room(opening *o, void *list, size_t n, size_t *cap, size_t size) {
     enum { LEAST = 256 };
     size_t room = n < LEAST ? LEAST : 2 * n;
+    if (room < *cap) room = *cap;
     void *larger = room < UINT32_MAX ? tarei_realloc(list, room * size) : NULL;
     if (!larger) arena_exhausted(&o->c->a);
+    if (!list) memory_soon_used(larger, room * size);
     *cap = room;
     return larger;
 }

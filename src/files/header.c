@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST_HEADER = 100000000, LENGTH = 8, MOST_RANK = 127, SHAPES = 8192, LOOK = 1024 };
+enum { LARGEST_HEADER = 100000000, LENGTH = 8, MOST_RANK = 127, SHAPES = 8192, LOOK = 1024, USUAL = 100 }; /* bytes of an entry */
 
 typedef struct header {
     opening *o;
@@ -80,6 +80,47 @@ static bool read_entry(reader *r, entry *e) {
     return (e->has_dtype && e->has_shape && e->has_offsets) || reader_fail(r, "a tensor needs dtype, shape and data_offsets");
 }
 
+/* What nearly all entries look like, without a blank: {"dtype":"BF16","shape":[4,2],"data_offsets":[0,16]}. Anything else is left to
+ * read_entry(), which finds the same in these, more slowly. */
+static bool take(char **at, const char *text, size_t n) {
+    if (memcmp(*at, text, n)) return false;
+    *at += n;
+    return true;
+}
+#define TAKE(at, text) take(at, text, sizeof(text) - 1)
+static bool usual_number(char **at, uint64_t *n) {
+    enum { SAFE = 18 };
+    char *p = *at;
+    for (*n = 0; *p >= '0' && *p <= '9'; p++) *n = *n * 10 + (uint64_t)(*p - '0');
+    size_t digits = (size_t)(p - *at);
+    if (!digits || digits > SAFE || (digits > 1 && **at == '0')) return false;
+    *at = p;
+    return true;
+}
+static bool usual_shape(char **at, entry *e) {
+    uint64_t size;
+    if (**at == ']') return true;
+    do {
+        if (e->rank == MOST_RANK || !usual_number(at, &size)) return false;
+        e->shape[e->rank++] = (int64_t)size;
+    } while (*(*at)++ == ',');
+    return *--*at == ']';
+}
+static bool read_usual(reader *r, entry *e) {
+    char *p = r->at, *dtype, *quote;
+    e->rank = 0; /* the shape's room is large, and left as it is */
+    if (!TAKE(&p, "{\"dtype\":\"")) return false;
+    for (dtype = p; (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '_';) p++;
+    quote = p;
+    if (!TAKE(&p, "\",\"shape\":[") || !usual_shape(&p, e) || !TAKE(&p, "],\"data_offsets\":[")) return false;
+    if (!usual_number(&p, &e->begin) || !TAKE(&p, ",") || !usual_number(&p, &e->end) || !TAKE(&p, "]}")) return false;
+    *quote = 0;
+    e->dtype = (word){dtype, (size_t)(quote - dtype)};
+    e->large = false;
+    r->at = p;
+    return true;
+}
+
 static int64_t *keep_shape(header *h, const entry *e) {
     opening *o = h->o;
     size_t n = (size_t)e->rank;
@@ -94,7 +135,8 @@ static void keep_tensor(header *h, word key, const entry *e) {
     checkpoint *c = o->c;
     size_t i = c->tensor_count;
     if (i == o->tensor_cap) {
-        size_t cap = i; /* both lists or neither */
+        size_t most = (size_t)(h->r.end - h->r.at) / USUAL + 1, cap = i ? i : most; /* both lists or neither */
+        o->tensor_cap = cap;
         c->tensors = list_room(o, c->tensors, i, &cap, sizeof *c->tensors);
         o->hashes = list_room(o, o->hashes, i, &o->tensor_cap, sizeof *o->hashes);
     }
@@ -131,7 +173,7 @@ static bool read_entries(header *h) {
     if (!reader_open(r, '{')) return false;
     for (bool first = true; reader_member(r, &first, &key);) {
         if (!WORD_IS(key, "__metadata__")) {
-            if (!reader_plain(r, key) || !read_entry(r, &e)) return false;
+            if (!reader_plain(r, key) || (!read_usual(r, &e) && !read_entry(r, &e))) return false;
             keep_tensor(h, key, &e);
             continue;
         }
@@ -328,7 +370,8 @@ bool header_read(opening *o, weights_file *f) {
     uint64_t length = n >= LENGTH ? length_of(begin) : 0;
     if (n < LENGTH) return n && sniff(o->err, f->path, begin, n, f->bytes) ? false : too_short(&h);
     if (length > LARGEST_HEADER || length > f->bytes - LENGTH) return sniff(o->err, f->path, begin, n, f->bytes) ? false : bad_length(&h, length);
-    char *text = arena_alloc(&c->a, (size_t)length + READER_PAD);
+    char *text = arena_room(&c->a, (size_t)length + READER_PAD);
+    memset(text + length, 0, READER_PAD);
     got = file_read(o->err, o->fd, f->path, LENGTH, text, (size_t)length);
     if (got != FOUND) return gone(&h, got);
     f->data_at = LENGTH + length;

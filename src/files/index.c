@@ -99,7 +99,8 @@ static char *text_of(opening *o, const weights_file *f, uint64_t most) {
         error_set(o->err, TARE_BAD, "too_large", f->path, "%.300s has %" PRIu64 " bytes; more than %" PRIu64 " are refused", f->path, f->bytes, most);
         return NULL;
     }
-    char *text = arena_alloc(&o->c->a, (size_t)f->bytes + READER_PAD);
+    char *text = arena_room(&o->c->a, (size_t)f->bytes + READER_PAD);
+    memset(text + f->bytes, 0, READER_PAD);
     found got = file_read(o->err, o->fd, f->path, 0, text, (size_t)f->bytes);
     if (got == FOUND_NOT) error_set(o->err, TARE_IO, "changed", f->path, "%.400s became shorter while it was read", f->path);
     return got == FOUND ? text : NULL;

@@ -1,26 +1,16 @@
 #include "names.h"
+#include "keys.h"
 #include <string.h>
 
 /* ---- the set: open addressing, never more than half full ---- */
 
-static size_t hash(const char *s) {
-    size_t n = strlen(s);
-    uint64_t h = n * 0x9e3779b97f4a7c15u, word;
-    for (; n >= 8; n -= 8, s += 8) {
-        memcpy(&word, s, 8);
-        h = (h ^ word) * 0x9fb21c651e98df25u;
-        h ^= h >> 32;
-    }
-    for (; n; n--) h = (h ^ (unsigned char)*s++) * 0x100000001b3u;
-    return (size_t)(h ^ h >> 29);
-}
 static struct name_row *row_of(const name_table *t, const char *name) {
-    size_t i = hash(name) & (t->cap - 1);
+    size_t i = key_hash(t->seed, name, strlen(name)) & (t->cap - 1);
     while (t->rows[i].name && strcmp(t->rows[i].name, name)) i = (i + 1) & (t->cap - 1);
     return &t->rows[i];
 }
 static void grow(name_table *t) {
-    name_table bigger = {.a = t->a, .n = t->n, .cap = t->cap ? t->cap * 2 : 256};
+    name_table bigger = {.a = t->a, .n = t->n, .cap = t->cap ? t->cap * 2 : 256, .seed = t->cap ? t->seed : keys_seed()};
     bigger.rows = arena_array(t->a, bigger.cap, sizeof *bigger.rows);
     for (size_t i = 0; i < t->cap; i++)
         if (t->rows[i].name) *row_of(&bigger, t->rows[i].name) = t->rows[i];

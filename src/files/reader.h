@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { READER_PAD = 8 };  /* zero bytes after the text, so that eight bytes may be looked at anywhere */
+enum { READER_PAD = 32 }; /* zero bytes after the text, so that so many may be looked at anywhere */
 typedef struct reader {
     char *at;
     const char *from, *end;
