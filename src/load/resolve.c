@@ -30,7 +30,8 @@ static const char *fit_prefix(resolving *w, const char *name) {
 static const char *asked_prefix(const resolving *w, const char *key) {
     const resolve_options *o = w->o;
     size_t n = o->strip_prefix ? strlen(o->strip_prefix) : 0;
-    if (n && !strncmp(key, o->strip_prefix, n)) key += n;
+    if (n && strncmp(key, o->strip_prefix, n)) return key;
+    key += n;
     return o->add_prefix ? arena_printf(w->a, "%s%s", o->add_prefix, key) : key;
 }
 static void name_key(resolving *w, const char *key, load_key *k) {
