@@ -47,7 +47,7 @@ static bool loses_sense(const verdict *v, const load_slot *s, size_t *which) {
     if (!s->made) return *which = s->tensor, is_plain_float(all[s->tensor].dtype) != wants_float;
     for (size_t i = 0; i < s->made->n; i++)
         if (is_plain_float(all[*which = s->made->boxes[i].source].dtype) != wants_float) return true;
-    return false;
+    return *which = s->made->n ? s->made->boxes[0].source : s->tensor, false;
 }
 static uint64_t sources_of(const value *made) {
     uint64_t n = 0;
@@ -163,8 +163,8 @@ static void check_numbers(verdict *v, tare_row *row, const load_slot *s) {
         bool begins = i == 1 || keys[s->made->boxes[i - 2].source].pattern != keys[a].pattern;
         if (numbered && y == x + 1 && !(begins && x)) continue;
         row->kind = TARE_ROW_CONVERSION;
-        row->why = arena_printf(v->a, "its parts are not numbered from 0 without a gap: %s %s %s", begins && x ? "the first is" : "after", first,
-                                begins && x ? "" : arena_printf(v->a, "comes %s", second));
+        row->why = arena_printf(v->a, "its parts are not numbered from 0 without a gap: %s %s%s", begins && x ? "the first is" : "after", first,
+                                begins && x ? "" : arena_printf(v->a, " comes %s", second));
         return;
     }
 }
