@@ -203,8 +203,9 @@ static void find_layers(verdict *v, const name_list *missing, const name_list *u
             int64_t model = last_layer(v, name, n, false, &whole), file = last_layer(v, name, n, true, &whole);
             if (model == file || model < 0 || file < 0) continue;
             if (!whole) cause_add(v, "the file has layers up to %s%" PRId64 ", and some before it are not there", list, file);
-            else cause_add(v, "%s is %" PRId64 " in the config, and the file has %" PRId64 ", up to %s%" PRId64, key_of_layers(v->root->config, model + 1),
-                      model + 1, file + 1, list, file);
+            else
+                cause_add(v, "%s is %" PRId64 " in the config, and the file has %" PRId64 ", up to %s%" PRId64,
+                          key_of_layers(v->root->config, model + 1), model + 1, file + 1, list, file);
         }
 }
 
