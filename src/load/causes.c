@@ -256,6 +256,7 @@ static void find_quantised(verdict *v) {
 
 void causes_find(verdict *v) {
     name_list missing = names_of(v, TARE_ROW_MISSING), unexpected = names_of(v, TARE_ROW_UNEXPECTED);
+    if (v->r->crash) cause_add(v, "%s: Transformers raises an error", v->r->crash);
     bool absent = find_files(v, &missing); /* that explains what is missing */
     find_prefix(v, &missing, &unexpected);
     find_sizes(v);

@@ -128,7 +128,7 @@ static void key_row(verdict *v, size_t tensor) {
     tare_row *row = new_row(v, k->fate == KEY_IGNORED ? TARE_ROW_IGNORED : k->fate == KEY_SURPLUS ? TARE_ROW_SURPLUS : TARE_ROW_UNEXPECTED, f->key);
     describe_file(v, row, tensor);
     if (k->fate == KEY_IGNORED) row->why = k->ignored_by;
-    else if (k->fate == KEY_SURPLUS) row->why = arena_printf(v->a, "%s is filled already", k->name);
+    else if (k->fate == KEY_SURPLUS) row->why = arena_printf(v->a, "%s is filled by another one", k->name);
     else if (strcmp(k->name, f->key)) row->why = arena_printf(v->a, "it becomes %s, which the model does not have", k->name);
 }
 static void flaw_row(verdict *v, const flaw *f) {
