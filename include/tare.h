@@ -294,7 +294,8 @@ typedef struct tare_flaw {
     const char *message;
     bool damage;            /* the content cannot be trusted */
 } tare_flaw;
-TARE_API size_t tare_checkpoint_tensors(const tare_checkpoint *c, const tare_stored **rows); /* file by file, in the order of their data */
+/* File by file, in the order of their data. The list is made at the first call: NULL and 0 when memory runs out. */
+TARE_API size_t tare_checkpoint_tensors(const tare_checkpoint *c, const tare_stored **rows);
 TARE_API size_t tare_checkpoint_files(const tare_checkpoint *c, const tare_stored_file **rows);
 TARE_API size_t tare_checkpoint_flaws(const tare_checkpoint *c, const tare_flaw **rows);
 /* n bytes of one of its tensors, from byte `at` on, as they are. */
@@ -360,7 +361,8 @@ TARE_API void tare_report_free(tare_report *r);
 TARE_API void tare_report_verdict(const tare_report *r, tare_verdict *out);
 TARE_API size_t tare_report_rows(const tare_report *r, const tare_row **rows); /* the tree's in walk order, then the files' */
 TARE_API size_t tare_report_causes(const tare_report *r, const char *const **texts); /* what is behind several rows, and what to do */
-/* What from_pretrained(..., output_loading_info=True) gives: names as it spells them, sorted. Rows of TARE_ROW_SHAPE are its mismatched keys. */
+/* What from_pretrained(..., output_loading_info=True) gives: names as it spells them, sorted; made at the first call: NULL and 0
+ * when memory runs out. Rows of TARE_ROW_SHAPE are its mismatched keys. */
 TARE_API size_t tare_report_missing(const tare_report *r, const char *const **names);
 TARE_API size_t tare_report_unexpected(const tare_report *r, const char *const **names);
 

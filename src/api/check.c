@@ -5,6 +5,7 @@
 
 struct tare_report {
     arena a;
+    pthread_mutex_t lock; /* of what is made when it is first asked for */
     verdict v;
 };
 typedef struct checking {
@@ -29,6 +30,7 @@ tare_report *tare_check(const tare_model *m, const tare_checkpoint *c, const tar
     if (options) w.o = *options;
     if (w.r) {
         memset(w.r, 0, sizeof *w.r);
+        pthread_mutex_init(&w.r->lock, NULL);
         if (guarded(&w.r->a, &w.err, work, &w)) return w.r;
         tare_report_free(w.r);
     } else error_set(&w.err, TARE_IO, "out_of_memory", NULL, "out of memory");
@@ -37,6 +39,7 @@ tare_report *tare_check(const tare_model *m, const tare_checkpoint *c, const tar
 }
 void tare_report_free(tare_report *r) {
     if (!r) return;
+    pthread_mutex_destroy(&r->lock);
     arena_free(&r->a);
     free(r);
 }
@@ -53,8 +56,22 @@ const char *tare_row_name(tare_row_kind kind) {
 void tare_report_verdict(const tare_report *r, tare_verdict *out) { *out = r->v.sum; }
 size_t tare_report_rows(const tare_report *r, const tare_row **rows) { return *rows = r->v.rows, r->v.row_n; }
 size_t tare_report_causes(const tare_report *r, const char *const **texts) { return *texts = r->v.causes, r->v.cause_n; }
-size_t tare_report_missing(const tare_report *r, const char *const **names) { return *names = r->v.missing, r->v.missing_n; }
-size_t tare_report_unexpected(const tare_report *r, const char *const **names) { return *names = r->v.unexpected, r->v.unexpected_n; }
+static bool make_lists(void *to) { return verdict_lists(to), true; }
+static bool listed(const tare_report *r) {
+    tare_report *mine = (tare_report *)r;
+    pthread_mutex_lock(&mine->lock);
+    bool ok = mine->v.listed || guarded(&mine->a, NULL, make_lists, &mine->v);
+    pthread_mutex_unlock(&mine->lock);
+    return ok;
+}
+size_t tare_report_missing(const tare_report *r, const char *const **names) {
+    if (!listed(r)) return *names = NULL, 0;
+    return *names = r->v.missing, r->v.missing_n;
+}
+size_t tare_report_unexpected(const tare_report *r, const char *const **names) {
+    if (!listed(r)) return *names = NULL, 0;
+    return *names = r->v.unexpected, r->v.unexpected_n;
+}
 tare_status tare_report_mapping(const tare_report *r, bool (*visit)(void *to, const tare_mapping *row), void *to) {
     return mapping_walk(&r->v, visit, to) ? TARE_OK : TARE_NO;
 }

@@ -7,6 +7,7 @@
 struct tare_checkpoint {
     checkpoint *c;
     char *base;              /* the folder that config and weights are in */
+    pthread_mutex_t lock;    /* of tensors, which is made when it is first asked for */
     tare_stored *tensors;    /* views for the public calls */
     tare_stored_file *files;
     tare_flaw *flaws;

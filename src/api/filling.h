@@ -14,7 +14,6 @@ typedef struct filling {
     bool cancelled;
 } filling;
 
-int cores_here(void);                                   /* that this process may run on */
 bool fill_begin(filling *f, const tare_model *m, const tare_init_options *o); /* false: f->err says why, here and below */
 bool fill_all(filling *f, const init_out *out);
 bool tell(filling *f, uint64_t bytes);                 /* progress; false: the caller cancelled */

@@ -1,14 +1,10 @@
 /* tare_init() and its kin: fresh weights. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "filling.h"
 #include "weights.h"
+#include "../init/crew.h"
 #include "../core/sha256.h"
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- the plan ---- */
 
@@ -35,13 +31,6 @@ const init_plan *plan_of(const tare_model *m, tare_error *err) {
 
 /* ---- what all ways of filling share ---- */
 
-int cores_here(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
-}
-
 uint64_t slot_bytes(const filling *f, size_t slot) {
     const tensor_node *t = f->plan->slots[slot].t;
     return (uint64_t)t->elements * tare_dtype_bytes((tare_dtype)t->dtype);
@@ -67,7 +56,7 @@ bool tell(filling *f, uint64_t bytes) {
     return false;
 }
 static init_how how_of(const filling *f) {
-    int threads = f->o.threads > 0 ? f->o.threads : cores_here();
+    int threads = f->o.threads > 0 ? f->o.threads : crew_cores();
     return (init_how){.seed = f->o.seed, .philox = f->o.rng == TARE_RNG_PHILOX, .threads = threads, .items = f->items};
 }
 bool fill_all(filling *f, const init_out *out) {

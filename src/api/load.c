@@ -64,8 +64,8 @@ typedef struct in_memory { loading l; tare_weights *w; bool *copied; } in_memory
 static bool map_files(in_memory *i) {
     loading *l = &i->l;
     if (l->o.io != TARE_IO_MAP) return true;
+    i->w->maps = arena_array(&i->w->a, l->r->c->file_count, sizeof *i->w->maps);
     i->w->map_count = l->r->c->file_count;
-    i->w->maps = arena_array(&i->w->a, i->w->map_count, sizeof *i->w->maps);
     for (size_t k = 0, which; k < l->target_n; k++) {
         if (!stays_mapped(l, &l->targets[k], &which)) continue;
         const file_tensor *f = &l->r->c->tensors[which];

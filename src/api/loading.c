@@ -2,6 +2,7 @@
 #include "facts.h"
 #include "../config/json.h"
 #include "../core/path.h"
+#include "../init/crew.h"
 #include "../load/slice.h"
 #include "../plan/here.h"
 #include <inttypes.h>
@@ -214,7 +215,7 @@ static bool prepare(void *to) {
 }
 static fill_how how_of(const loading *l, bool in_order) {
     static const fill_io ways[] = {[TARE_IO_READ] = FILL_PREAD, [TARE_IO_MAP] = FILL_MMAP, [TARE_IO_DIRECT] = FILL_DIRECT};
-    return (fill_how){.threads = l->o.threads > 0 ? l->o.threads : cores_here(), .io = ways[l->o.io], .in_order = in_order};
+    return (fill_how){.threads = l->o.threads > 0 ? l->o.threads : crew_cores(), .io = ways[l->o.io], .in_order = in_order};
 }
 bool load_begin(loading *l, const tare_model *m, const tare_checkpoint *c, const tare_load_options *o) {
     *l = (loading){.m = m, .c = c};
@@ -353,7 +354,7 @@ static bool make_rest(running *w) {
     for (size_t i = l->n; ok && i-- > 0;)
         if (is_made(&k, i)) k.of[k.plan->slots[i].value].maker = i, any = true, drawn |= is_drawn(k.plan, k.plan->slots[i].value);
     /* without a draw there is no stream to pass over */
-    init_how how = {.seed = l->o.seed, .philox = l->o.rng == TARE_RNG_PHILOX || !drawn, .threads = l->o.threads > 0 ? l->o.threads : cores_here(),
+    init_how how = {.seed = l->o.seed, .philox = l->o.rng == TARE_RNG_PHILOX || !drawn, .threads = l->o.threads > 0 ? l->o.threads : crew_cores(),
                     .items = l->of_model};
     init_out out = {.memory = made_memory, .piece = made_piece, .done = made_done, .wanted = made_wanted, .to = &k};
     uint32_t next;

@@ -125,6 +125,13 @@ static void leave_out_what_is_done(rewriting *w) {
         for (size_t k = 0; k < s->count && !w->which[i]; k++) w->which[i] = !save_has(w->s, s->pieces[k].entry);
     }
 }
+/* num_parameters() of the loaded model, in which ties that the files contradict are none. */
+static uint64_t parameters(const loading *l) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].kind == TARE_PARAM && !l->items[i].owner) n += (uint64_t)l->r->slots.v[i].t->elements;
+    return n;
+}
 static bool start(rewriting *w, const char *dir) {
     char id[65];
     tare_error *err = &w->l.err;
@@ -133,7 +140,7 @@ static bool start(rewriting *w, const char *dir) {
     if (!tensors) return error_set(err, TARE_IO, "out_of_memory", NULL, "out of memory"), false;
     plan_id(w, id);
     save_options o = {.max_shard = w->how.max_shard_bytes ? w->how.max_shard_bytes : DEFAULT_SHARD, .force = w->how.force,
-                      .parameters = w->l.m->counts.total, .plan_id = id};
+                      .parameters = parameters(&w->l), .plan_id = id};
     w->s = save_begin(dir, tensors, w->layout->entry_count, &o, err);
     free(tensors);
     return w->s && save_made(w, TARE_TEXT_SAVED_CONFIG, "config.json") && save_generation(w);

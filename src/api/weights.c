@@ -37,7 +37,8 @@ bool weights_map(tare_weights *w, tare_error *err) {
 void weights_drop(tare_weights *w) {
     if (!w) return;
     if (w->all) munmap(w->all, w->mapped);
-    for (size_t i = 0; i < w->map_count; i++) munmap(w->maps[i].at, w->maps[i].bytes);
+    for (size_t i = 0; i < w->map_count; i++)
+        if (w->maps[i].at) munmap(w->maps[i].at, w->maps[i].bytes);
     arena_free(&w->a);
     free(w);
 }

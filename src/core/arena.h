@@ -27,6 +27,7 @@ void *arena_grow(arena *a, void *list, size_t n, size_t *cap, size_t more, size_
 char *arena_text(arena *a, const char *text, size_t n);
 char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void arena_free(arena *a);
+void arena_adopt(arena *a, arena *other); /* all that the other holds, which is empty then; the two know nothing of each other's space */
 /* Goes where exhaustion goes; for callers whose own malloc failed. */
 _Noreturn void arena_exhausted(arena *a);
 

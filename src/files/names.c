@@ -4,8 +4,14 @@
 /* ---- the set: open addressing, never more than half full ---- */
 
 static size_t hash(const char *s) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (; *s; s++) h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+    size_t n = strlen(s);
+    uint64_t h = n * 0x9e3779b97f4a7c15u, word;
+    for (; n >= 8; n -= 8, s += 8) {
+        memcpy(&word, s, 8);
+        h = (h ^ word) * 0x9fb21c651e98df25u;
+        h ^= h >> 32;
+    }
+    for (; n; n--) h = (h ^ (unsigned char)*s++) * 0x100000001b3u;
     return (size_t)(h ^ h >> 29);
 }
 static struct name_row *row_of(const name_table *t, const char *name) {

@@ -158,7 +158,7 @@ static bool first_number(const char *name, size_t *prefix, int64_t *number) {
         if (p[1] < '0' || p[1] > '9') continue;
         *number = strtoll(p + 1, &end, 10);
         *prefix = (size_t)(p + 1 - name);
-        return *end == '.' && *number >= 0;
+        return *end == '.' && *number >= 0 && *number < INT32_MAX;
     }
     return false;
 }

@@ -4,6 +4,7 @@
  * handed over in pieces is cut by the target's own order. Small tensors that lie side by side are read in one request. */
 #include "fill.h"
 #include "../init/crew.h"
+#include "../init/values.h"
 #include "source.h"
 #include "place.h"
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 enum { GAP = 4 << 10, MOST_THREADS = 256 }; /* what is nearer than a gap is read in one request */
 /* What is cast in one piece stays in the second cache. */
-static const fill_sizes usual = {.unit = 8 << 20, .window = 4 << 20, .room = 8 << 20, .cast = 512 << 10, .small = 64 << 10};
+static const fill_sizes usual = {.unit = 8 << 20, .window = 4 << 20, .room = 8 << 20, .cast = 128 << 10, .small = 64 << 10};
 
 typedef struct key { uint32_t file; uint64_t at; size_t target; } key; /* where a target begins */
 typedef struct opened { /* a target that is being filled */
@@ -21,6 +22,7 @@ typedef struct opened { /* a target that is being filled */
     size_t box;             /* into memory: where the next unit begins, */
     int64_t at;             /* an element of that box, or of the value */
     bool cut;               /* all units are taken */
+    bool past;              /* its memory is there, and larger than the caches: what is cast is written past them */
     bool used;
 } opened;
 
@@ -65,12 +67,13 @@ typedef struct spot { /* where a place goes */
     char *base;             /* of the value's element `origin` */
     int64_t origin;
     tare_dtype dtype;
+    bool past;
 } spot;
 
 static placing placing_of(worker *w, const spot *to) {
     bool counts = w->r->how->odd != NULL;
     return (placing){.l = w->r->l, .from = (tare_dtype)tensor_of(w->r, to->source)->dtype, .to = to->dtype,
-        .nan = counts ? &w->nan : NULL, .inf = counts ? &w->inf : NULL};
+        .past = to->past, .nan = counts ? &w->nan : NULL, .inf = counts ? &w->inf : NULL};
 }
 static char *goes_to(const spot *to, const place *p) { return to->base + (p->to - to->origin) * (int64_t)tare_dtype_bytes(to->dtype); }
 
@@ -150,10 +153,11 @@ static bool do_memory(worker *w, const unit *u) {
         place p = place_of(t->value, b);
         int64_t all = elements_of(b, t->value->rank) - first, n = left < all ? left : all;
         p = place_by_source(&p);
-        spot to = {b->source, u->o->memory, 0, t->dtype};
+        spot to = {b->source, u->o->memory, 0, t->dtype, u->o->past};
         if (n > 0 && !put_range(w, &p, first, n, &to)) return false;
         left -= n;
     }
+    if (u->o->past) w->r->l->fence();
     return true;
 }
 static bool has_stopped(run *r) {
@@ -173,7 +177,7 @@ static bool do_window(worker *w, size_t target, int64_t first, int64_t n) {
         if (elements_of(b, t->value->rank) == 0) continue;
         place p = place_of(t->value, b);
         int64_t from = place_before(&p, first), to = place_before(&p, first + n);
-        if (to > from && !put_range(w, &p, from, to - from, &(spot){b->source, w->window, first, t->dtype})) return false;
+        if (to > from && !put_range(w, &p, from, to - from, &(spot){b->source, w->window, first, t->dtype, false})) return false;
     }
     return hand_over(w, target, first, w->window, n);
 }
@@ -192,7 +196,7 @@ static bool do_windows(worker *w, const unit *u) {
 /* Of a small target: it is one run of one tensor. */
 static bool put_small(worker *w, size_t target, const char *src) {
     const fill_target *t = &w->r->targets[target];
-    spot to = {t->value->boxes[0].source, w->r->out->memory(w->r->out->to, target), 0, t->dtype};
+    spot to = {t->value->boxes[0].source, w->r->out->memory(w->r->out->to, target), 0, t->dtype, false};
     bool keeps = to.base != NULL;
     placing how = placing_of(w, &to);
     place p = place_of(t->value, &t->value->boxes[0]);
@@ -251,6 +255,7 @@ static void open_next(run *r) {
     size_t target = r->keys[r->next++].target;
     *o = (opened){.target = target, .size = r->targets[target].value->elements, .used = true};
     if (o->size > 0) o->memory = r->out->memory(r->out->to, target);
+    o->past = o->memory && values_large(r->targets[target].dtype, (uint64_t)o->size, o->memory);
     r->current = o;
 }
 /* As many bytes of sources as a unit has, from the current place on. */

@@ -94,9 +94,10 @@ static void count(const placing *how, const void *x, int64_t n) {
 static void put_run(const placing *how, const char *src, char *dst, int64_t n) {
     size_t in = tare_dtype_bytes(how->from), out = tare_dtype_bytes(how->to);
     int64_t most = how->nan ? RUN : n;
+    bool past = how->past && how->from != how->to && !how->nan && n >= RUN;
     for (int64_t at = 0; at < n; at += most) {
         int64_t k = n - at < most ? n - at : most;
-        cast_run(how->l, how->to, dst + (size_t)at * out, how->from, src + (size_t)at * in, (size_t)k, how->past && !how->nan);
+        cast_run(how->l, how->to, dst + (size_t)at * out, how->from, src + (size_t)at * in, (size_t)k, past);
         count(how, dst + (size_t)at * out, k);
     }
 }

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "resolve.h"
+#include "name.h"
 #include "tie.h"
-#include "../build/mod.h"
 #include "../build/sets.h"
 #include <stdlib.h>
 #include <string.h>
@@ -11,38 +11,9 @@ typedef struct resolving {
     patterns p;
     resolution *r;
     const node *root;
-    const resolve_options *o;
-    const char *base;                       /* the root's base_model_prefix */
     const char **first_key;                 /* of each slot that is filled: the first key that did it */
     tare_error err;                         /* of the patterns and operations */
 } resolving;
-
-/* ---- names ---- */
-
-static bool in_model(const resolving *w, const char *name) { return slots_find(&w->r->slots, name) != SIZE_MAX; }
-/* A head loads a base model's file and the reverse, key by key. The character that upstream takes off with the prefix may be any. */
-static const char *fit_prefix(resolving *w, const char *name) {
-    size_t n = strlen(w->base);
-    if (!strncmp(name, w->base, n) && name[n] && name[n] != '\n' && in_model(w, name + n + 1)) return name + n + 1;
-    const char *longer = arena_printf(w->a, "%s.%s", w->base, name);
-    return in_model(w, longer) ? longer : name;
-}
-static const char *asked_prefix(const resolving *w, const char *key) {
-    const resolve_options *o = w->o;
-    size_t n = o->strip_prefix ? strlen(o->strip_prefix) : 0;
-    if (n && strncmp(key, o->strip_prefix, n)) return key;
-    key += n;
-    return o->add_prefix ? arena_printf(w->a, "%s%s", o->add_prefix, key) : key;
-}
-static void name_key(resolving *w, const char *key, load_key *k) {
-    key = asked_prefix(w, key);
-    *k = (load_key){.converter = SIZE_MAX};
-    const char *renamed = rules_rename(&w->p, &w->r->rules, key), *other = rules_convert(&w->p, &w->r->rules, renamed, &k->converter, &k->pattern);
-    k->name = fit_prefix(w, other ? other : renamed);
-    if (!in_model(w, k->name) && in_model(w, key)) k->name = fit_prefix(w, key), k->converter = SIZE_MAX;
-    k->slot = slots_find(&w->r->slots, k->name);
-    k->fate = k->slot == SIZE_MAX ? KEY_UNEXPECTED : k->converter != SIZE_MAX ? KEY_CONVERTED : strcmp(key, k->name) ? KEY_RENAMED : KEY_MATCHED;
-}
 
 /* ---- filling slots ---- */
 
@@ -146,10 +117,6 @@ static void fill_from(resolving *w, const bucket *b) {
 
 /* ---- upstream's order ---- */
 
-static int by_key(const void *x, const void *y, void *to) {
-    const checkpoint *c = to;
-    return name_order(c->tensors[*(const size_t *)x].key, c->tensors[*(const size_t *)y].key);
-}
 /* Tensors of the checkpoint by the slot that they became, each slot's in the order of their keys. */
 static void fill_all(resolving *w) {
     resolution *r = w->r;
@@ -161,29 +128,10 @@ static void fill_all(resolving *w) {
         if (!r->c->tensors[i].replaced && r->keys[i].slot != SIZE_MAX) sorted[count[r->keys[i].slot]++] = i;
     for (size_t slot = 0, from = 0; slot < r->slots.n && w->err.status == TARE_OK; from = count[slot++]) {
         bucket b = {sorted + from, count[slot] - from};
-        if (b.n > 1) qsort_r(sorted + from, b.n, sizeof *sorted, by_key, (void *)(uintptr_t)r->c);
+        if (b.n > 1) qsort_r(sorted + from, b.n, sizeof *sorted, key_order, (void *)(uintptr_t)r->c);
         if (b.n) fill_from(w, &b);
     }
 }
-static bool order_matters(const rule_set *s) {
-    for (size_t i = 0; i < s->renaming_n; i++)
-        if (s->renamings[i].pairs) return true;
-    return false;
-}
-static void name_all(resolving *w) {
-    const checkpoint *c = w->r->c;
-    size_t *order = arena_array(w->a, c->tensor_count, sizeof *order);
-    w->r->keys = arena_array(w->a, c->tensor_count, sizeof *w->r->keys);
-    for (size_t i = 0; i < c->tensor_count; i++) order[i] = i;
-    if (order_matters(&w->r->rules) && c->tensor_count) qsort_r(order, c->tensor_count, sizeof *order, by_key, (void *)(uintptr_t)c);
-    for (size_t n = 0; n < c->tensor_count && w->err.status == TARE_OK; n++) {
-        size_t i = order[n];
-        load_key *k = &w->r->keys[i];
-        if (c->tensors[i].replaced) *k = (load_key){.fate = KEY_SURPLUS, .name = c->tensors[i].key, .slot = SIZE_MAX, .converter = SIZE_MAX};
-        else name_key(w, c->tensors[i].key, k);
-    }
-}
-
 /* ---- what nobody minds ---- */
 
 static bool ends_with(const char *text, const char *end) {
@@ -237,14 +185,11 @@ static void settle(load_slots *s) {
 }
 
 resolution *resolve(arena *a, const node *root, const checkpoint *c, const resolve_options *o, tare_error *err) {
-    resolving w = {.a = a, .root = root, .o = o, .r = arena_new(a, resolution)};
-    const char *base = root->model ? FACT(root->model, base_model_prefix) : NULL;
-    w.base = base ? base : "";
+    resolving w = {.a = a, .root = root, .r = arena_new(a, resolution)};
     w.r->c = c;
     patterns_start(&w.p, a, &w.err);
-    if (slots_make(&w.r->slots, &w.p, root, o->dtype, &w.err) && rules_for_load(&w.p, root, &w.r->rules)) {
+    if (slots_make(&w.r->slots, &w.p, root, o->dtype, &w.err) && keys_name(w.r, a, root, o, &w.err)) {
         w.first_key = arena_array(a, w.r->slots.n, sizeof *w.first_key);
-        name_all(&w);
         fill_all(&w);
         if (w.err.status == TARE_OK) ties_settle(w.r, a, root);
         ignore_keys(&w);

@@ -259,14 +259,18 @@ bool verdict_make(verdict *v, arena *a, const resolution *r, const node *root, c
     for (size_t i = 0; i < r->c->tensor_count; i++) key_row(v, i);
     for (size_t i = 0; i < r->c->flaw_count; i++) flaw_row(v, &r->c->flaws[i]);
     bool wrong = decide(v);
-    reference_missing(v);
-    reference_unexpected(v);
     v->sum.found = r->c->tensor_count;
     v->sum.error = reference_error(v);
     v->sum.loads = !v->sum.error;
     v->sum.complete = !v->sum.damage && (v->o.like_transformers ? v->sum.loads : !wrong && !r->crash);
     causes_find(v);
     return true;
+}
+void verdict_lists(verdict *v) {
+    if (v->listed) return;
+    reference_missing(v);
+    reference_unexpected(v);
+    v->listed = true;
 }
 void cause_add(verdict *v, const char *format, ...) {
     char text[1024];

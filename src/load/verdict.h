@@ -13,12 +13,14 @@ typedef struct verdict {
     size_t row_n, row_cap;
     const char **causes;
     size_t cause_n, cause_cap;
-    const char **missing, **unexpected; /* as upstream names them */
+    const char **missing, **unexpected; /* as upstream names them, sorted; once verdict_lists() has made them */
     size_t missing_n, unexpected_n;
+    bool listed;
 } verdict;
 
 /* False with err for what the system refuses while ties are compared. */
 bool verdict_make(verdict *v, arena *a, const resolution *r, const node *root, const tare_check_options *o, tare_error *err);
+void verdict_lists(verdict *v);
 /* Whether the tensors of a pair that the file holds both are the same: reads what it must, at most `most` bytes of each. */
 typedef enum tie_equal { TIES_EQUAL, TIES_DIFFER, TIES_UNKNOWN } tie_equal;
 bool ties_compare(const resolution *r, const load_tie *t, uint64_t most, tie_equal *out, tare_error *err);

@@ -13,6 +13,7 @@ figures are printed. CPU seconds and peak memory are the kernel's (wait4), of wh
 import argparse
 import json
 import lzma
+import math
 import os
 import pathlib
 import subprocess
@@ -205,6 +206,78 @@ def init(beside, layers):
         row("  peak memory", f"{ours['peak_kib'] / 1024:.1f} MiB")
 
 
+# ---- checkpoints ------------------------------------------------------------------------------------------------------
+def put_sparse(path, tensors):
+    """A safetensors file of (key, dtype, shape, bytes) whose data is a hole."""
+    header, at = {}, 0
+    for key, dtype, shape, size in tensors:
+        header[key] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    with open(path, "wb") as f:
+        f.write(len(text).to_bytes(8, "little") + text)
+        f.truncate(8 + len(text) + at)
+
+
+def put_deepseek(folder, layers):
+    """DeepSeek-V3 with fewer layers, in shards of 5 GB; its bytes."""
+    folder.mkdir()
+    options = ["--class", "DeepseekV3ForCausalLM", "--dtype", "bfloat16", "--set", f"num_hidden_layers={layers}"]
+    config = {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"], "num_hidden_layers": layers, "dtype": "bfloat16"}
+    (folder / "config.json").write_text(json.dumps(config))
+    lines = subprocess.run([TARE, "tree", "deepseek_v3", *options, "--layout", "file"], check=True, capture_output=True, text=True).stdout
+    shards, place, total = [[]], {}, 0
+    for key, dtype, shape in (line.split("\t") for line in lines.splitlines()):
+        sizes = [int(n) for n in shape.split(",") if n]
+        size = math.prod(sizes) * {"F32": 4, "BF16": 2}[dtype]
+        if sum(t[3] for t in shards[-1]) + size > 5e9:
+            shards.append([])
+        shards[-1].append((key, dtype, sizes, size))
+        total += size
+    for i, tensors in enumerate(shards):
+        name = f"model-{i + 1:05}-of-{len(shards):05}.safetensors"
+        put_sparse(folder / name, tensors)
+        place.update((t[0], name) for t in tensors)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": place}, indent=2))
+    return total
+
+
+def checkpoint(*words):
+    words = [str(TARE.parent / "tests/bench_checkpoints"), *map(str, words)]
+    return json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def headers(beside, folder, runs):
+    file = folder / "header.safetensors"
+    put_sparse(file, [(f"model.layers.{i // 1500}.mlp.experts.{i % 500}.{('gate', 'up', 'down')[i // 500 % 3]}_proj.weight", "BF16", [2048, 64], 1 << 18)
+                      for i in range(90000)])
+    ours = checkpoint("open", file, runs)
+    theirs = json.loads(reference("header", str(file), "3")) if beside else None
+    for job, key, bound in (("header of 90,000 tensors, beside json", "json", "at least 50 x"), ("  beside safe_open()", "safe_open", "")):
+        row(job, duration(ours["seconds"]), *([duration(theirs[key]), times(theirs[key], ours["seconds"])] if theirs else []), bound if theirs else "")
+    size = put_deepseek(folder / "deepseek", 33)
+    ours = checkpoint("check", folder / "deepseek", runs)
+    row(f"check of {size / 1e9:,.0f} GB, {ours['tensors']:,} tensors", duration(ours["seconds"]), bound="under 100 ms")
+
+
+def loads(beside, folder, runs):
+    """A file that is in the page cache, to memory of its own."""
+    words = ["llama", "--class", "LlamaForCausalLM", "--dtype", "bfloat16", "--rng", "philox", "--set", "hidden_size=2048", "--set", "intermediate_size=5632",
+             "--set", "num_hidden_layers=8", "--set", "num_attention_heads=16"]
+    subprocess.run([TARE, "init", *words, "-o", folder / "llama"], check=True, capture_output=True)
+    file = folder / "llama/model.safetensors"
+    size, lines = file.stat().st_size, reference("loads", str(file), "4").splitlines() if beside else []
+    theirs = {tuple(r["case"]): r["speed"] for r in map(json.loads, lines)}
+    print(f"loads of {size / 1e9:.2f} GB, bfloat16, in the page cache")
+    for name, dtype, bounds in (("owned copy", "as it is", ("2.5 x", "3 x")), ("as float32, of file bytes", "float32", ("4 x", "3.5 x"))):
+        for threads, bound in zip((1, 2), bounds):
+            ours, other = checkpoint("load", folder / "llama", "bfloat16" if dtype == "as it is" else dtype, threads, runs), theirs.get((dtype, threads))
+            speed = f"{other / 1e9:.2f} GB/s" if other else ""
+            row(f"{name}, {threads} thread{'s' * (threads > 1)}", f"{ours['speed'] / 1e9:.2f} GB/s", speed, f"{ours['speed'] / other:.1f} x" if other else "",
+                f"at least {bound}" if other else "")
+            row("  peak memory besides the tensors", f"{ours['besides'] / 2**20:.1f} MiB", bound="under 64 MiB")
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--configs", type=pathlib.Path)
@@ -223,6 +296,9 @@ def main():
     in_process(beside, 0.2 if o.quick else 1)
     maps(beside, 200 if o.quick else 2000)
     draws(beside, 1 << (24 if o.quick else 26), 3 if o.quick else 7)
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+        headers(beside, pathlib.Path(folder), 5 if o.quick else 20)
+        loads(beside, pathlib.Path(folder), 3 if o.quick else 7)
     init(beside, 4 if o.quick else 32)
     scan_rates(list(read_configs(o.configs) if o.configs else own_configs()), 5000 if o.quick else 40000)
 

@@ -5,15 +5,20 @@ reference.py build TYPE:CLASS ...   one JSON line a model: CPU seconds of build 
 reference.py draws N RUNS           one JSON line a case: how many elements torch draws a second, into memory that is warm or new
 reference.py maps RUNS CASE ...     one JSON line a case, PRESET|DTYPE|AMOUNTS: CPU seconds of infer_auto_device_map, the median, and its entries
 reference.py init FOLDER            seconds to make GPT-2 as Model(config) and to save it
+reference.py header FILE RUNS       seconds to read a safetensors header: with json and a loop over its entries, and with safe_open()
+reference.py loads FILE RUNS        one JSON line a case: bytes of the file a second, copied to memory of their own, as they are and as float32
 """
 import json
+import math
 import os
 import sys
 import time
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+import safetensors
 import torch
 import transformers
+from safetensors.torch import load_file
 
 
 def whole():
@@ -97,6 +102,47 @@ def init(folder):
     print(json.dumps({"made": made, "saved": time.perf_counter() - start}))
 
 
+def header_of(path):
+    with open(path, "rb") as f:
+        entries = json.loads(f.read(int.from_bytes(f.read(8), "little")))
+    entries.pop("__metadata__", None)
+    bits = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "I64": 64, "I32": 32, "U8": 8, "BOOL": 8}
+    for key, t in entries.items():
+        begin, end = t["data_offsets"]
+        if math.prod(t["shape"]) * bits[t["dtype"]] != 8 * (end - begin):
+            raise ValueError(key)
+    return entries
+
+
+def open_of(path):
+    with safetensors.safe_open(path, framework="pt") as f:
+        return list(f.keys())
+
+
+def best_of(runs, job, *words):
+    took = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        kept = job(*words)
+        took.append(time.perf_counter() - start)
+        del kept
+    return min(took)
+
+
+def header(path, runs):
+    print(json.dumps({"json": best_of(runs, header_of, path), "safe_open": best_of(runs, open_of, path)}))
+
+
+def loads(path, runs):
+    size = os.path.getsize(path)
+    for dtype in ("as it is", "float32"):
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            job = (lambda: {k: t.clone() for k, t in load_file(path).items()}) if dtype == "as it is" else (
+                lambda: {k: t.to(torch.float32) for k, t in load_file(path).items()})
+            print(json.dumps({"case": [dtype, threads], "speed": size / best_of(runs, job)}), flush=True)
+
+
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 if sys.argv[1] == "whole":
@@ -109,5 +155,9 @@ elif sys.argv[1] == "maps":
     maps(int(sys.argv[2]), sys.argv[3:])
 elif sys.argv[1] == "init":
     init(sys.argv[2])
+elif sys.argv[1] == "header":
+    header(sys.argv[2], int(sys.argv[3]))
+elif sys.argv[1] == "loads":
+    loads(sys.argv[2], int(sys.argv[3]))
 else:
     build(sys.argv[2:])

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tare.h>
 #include <unistd.h>
 
 static const char *const names[] = {
@@ -36,11 +37,39 @@ static const uint8_t *write_one(const uint8_t *at, const uint8_t *end) {
     files_write(names[name], file, head + n + data);
     return at + n;
 }
+/* What is there is held against a model with experts, and loaded as far as it goes. */
+#define MODEL                                                                                                                       \
+    "{\"model_type\": \"mixtral\", \"hidden_size\": 4, \"intermediate_size\": 2, \"num_hidden_layers\": 1, \"num_attention_heads\": 1, " \
+    "\"num_key_value_heads\": 1, \"num_local_experts\": 2, \"vocab_size\": 3, \"architectures\": [\"MixtralForCausalLM\"]}"
+static bool next_row(void *to, const tare_mapping *row) { return (void)to, row->key != NULL; }
+static bool next_digest(void *to, const tare_item *t, const char hex[65]) { return (void)to, t->path && hex[0]; }
+static void check_and_load(const tare_checkpoint *c, const tare_check_options *o) {
+    const char *const *list;
+    tare_open_options options = {.dtype = "bfloat16"};
+    tare_model *m = tare_checkpoint_model(c, MODEL, o->like_transformers ? NULL : &options, NULL);
+    tare_report *r = m ? tare_check(m, c, o, NULL) : NULL;
+    if (r) {
+        tare_report_missing(r, &list);
+        tare_report_unexpected(r, &list);
+        tare_report_mapping(r, next_row, NULL);
+        tare_load_digests(m, c, &(tare_load_options){.check = *o, .threads = 1}, next_digest, NULL, NULL);
+    }
+    tare_report_free(r);
+    tare_model_free(m);
+}
+static void open_and_check(void) {
+    tare_checkpoint *c = tare_checkpoint_open(files_path(""), NULL, NULL);
+    if (!c) return;
+    check_and_load(c, &(tare_check_options){.allow_missing = true, .allow_unexpected = true, .allow_mismatched = true});
+    check_and_load(c, &(tare_check_options){.like_transformers = true, .allow_mismatched = true});
+    tare_checkpoint_free(c);
+}
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     const uint8_t *end = data + n;
     for (const uint8_t *at = data; at < end;) at = write_one(at, end);
     files_open(files_path(""), NULL);
     files_open(files_path(""), "fp16");
+    open_and_check();
     for (size_t i = 0; i < NAMES; i++) unlink(files_path(names[i]));
     return 0;
 }

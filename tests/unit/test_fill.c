@@ -26,7 +26,7 @@ static uint64_t next(void) {
 }
 static int64_t below(int64_t n) { return (int64_t)(next() % (uint64_t)n); }
 
-enum { FILES = 3, PER_FILE = 12, TENSORS = FILES * PER_FILE };
+enum { FILES = 3, MOST_PER_FILE = 12, TENSORS = FILES * MOST_PER_FILE };
 static const tare_dtype kinds[] = {TARE_F32, TARE_BF16, TARE_F16, TARE_F64, TARE_I64, TARE_I32, TARE_I8, TARE_U8, TARE_BOOL, TARE_F8_E4M3, TARE_C64, TARE_U16};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 static checkpoint folder;
@@ -35,9 +35,10 @@ static file_tensor tensors[TENSORS];
 static int64_t shapes[TENSORS];
 static char paths[FILES][64], *contents[FILES];
 
+static size_t per_file;
 static void make_file(size_t f, int64_t elements) {
     uint64_t at = 3 + f; /* nothing is aligned */
-    for (size_t i = f * PER_FILE; i < (f + 1) * PER_FILE; i++) {
+    for (size_t i = f * per_file; i < (f + 1) * per_file; i++) {
         tare_dtype dtype = kinds[i % KINDS];
         shapes[i] = elements;
         tensors[i] = (file_tensor){.key = "layers.1.norm", .shape = &shapes[i], .rank = 1, .at = at, .file = (uint32_t)f, .dtype = (uint8_t)dtype};
@@ -51,10 +52,11 @@ static void make_file(size_t f, int64_t elements) {
     int fd = open(paths[f], O_RDWR | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, contents[f], at), at);
-    files[f] = (weights_file){.name = paths[f], .path = paths[f], .bytes = at, .first = f * PER_FILE, .n = PER_FILE, .fd = fd, .present = true};
+    files[f] = (weights_file){.name = paths[f], .path = paths[f], .bytes = at, .first = f * per_file, .n = per_file, .fd = fd, .present = true};
 }
-static void make(int64_t elements) {
-    folder = (checkpoint){.folder = ".", .files = files, .file_count = FILES, .tensors = tensors, .tensor_count = TENSORS};
+static void make(size_t tensors_each, int64_t elements) {
+    per_file = tensors_each;
+    folder = (checkpoint){.folder = ".", .files = files, .file_count = FILES, .tensors = tensors, .tensor_count = FILES * per_file};
     pthread_mutex_init(&folder.lock, NULL);
     for (size_t f = 0; f < FILES; f++) make_file(f, elements);
 }
@@ -262,7 +264,7 @@ static void one_run(size_t n) {
 static void test_boxes(void **state) {
     (void)state;
     enum { ELEMENTS = 3000, RUNS = 150 };
-    make(ELEMENTS);
+    make(MOST_PER_FILE, ELEMENTS);
     for (int i = 0; i < RUNS; i++) {
         size_t n = (size_t)below(MOST_TARGETS + 1);
         for (size_t k = 0; k < n; k++) random_value(k, ELEMENTS);
@@ -274,7 +276,7 @@ static void test_boxes(void **state) {
 /* Whole tensors, small and adjacent, as norms are. */
 static void test_small(void **state) {
     (void)state;
-    make(37);
+    make(MOST_PER_FILE, 37);
     for (int i = 0; i < 50; i++) {
         for (size_t k = 0; k < MOST_TARGETS; k++) {
             boxes[k][0] = (box){.source = k % 16, .step = {1}, .size = {37}, .apart = {1}};
@@ -288,20 +290,22 @@ static void test_small(void **state) {
     unmake();
 }
 
-/* Larger than what is read at once, turned round. */
-static void test_turned(void **state) {
+/* Larger than what is read at once and than what stays in the caches: turned round, and cast as it is. */
+static void test_large(void **state) {
     (void)state;
-    enum { ROWS = 1900, COLUMNS = 1501 };
-    make((int64_t)ROWS * COLUMNS);
-    for (int i = 0; i < 6; i++) {
-        for (size_t k = 0; k < 2; k++) {
-            boxes[k][0] = (box){.source = (size_t)i + 6 * k, .step = {1, COLUMNS}, .size = {COLUMNS, ROWS}, .apart = {1, 1}};
-            values[k] = (value){.boxes = boxes[k], .n = 1, .rank = 2, .shape = {COLUMNS, ROWS}, .elements = (int64_t)ROWS * COLUMNS};
-            targets[k] = (fill_target){&values[k], i % 2 ? TARE_BF16 : (tare_dtype)tensors[k].dtype};
-            if (!fill_can_cast(tensors[boxes[k][0].source].dtype, targets[k].dtype)) targets[k].dtype = TARE_F32;
+    enum { ROWS = 1100, COLUMNS = 1501, ALL = 6 };
+    make(2, (int64_t)ROWS * COLUMNS);
+    for (int turned = 0; turned < 2; turned++)
+        for (size_t i = 0; i < ALL; i++) {
+            for (size_t k = 0; k < 2; k++) {
+                boxes[k][0] = (box){.source = (i + k) % ALL, .step = {turned ? 1 : COLUMNS, turned ? COLUMNS : 1}, .apart = {1, 1}};
+                boxes[k][0].size[0] = turned ? COLUMNS : ROWS, boxes[k][0].size[1] = turned ? ROWS : COLUMNS;
+                values[k] = (value){.boxes = boxes[k], .n = 1, .rank = 2, .elements = (int64_t)ROWS * COLUMNS};
+                memcpy(values[k].shape, boxes[k][0].size, sizeof values[k].shape);
+                targets[k] = (fill_target){&values[k], k ? TARE_F32 : (tare_dtype)tensors[i].dtype};
+            }
+            one_run(2);
         }
-        one_run(2);
-    }
     unmake();
 }
 
@@ -317,7 +321,7 @@ static void plain_targets(size_t n, int64_t elements) {
 /* The end of the last file is gone: which way it is read does not matter. */
 static void test_shorter(void **state) {
     (void)state;
-    make(50000);
+    make(MOST_PER_FILE, 50000);
     plain_targets(MOST_TARGETS, 50000);
     assert_int_equal(ftruncate(files[1].fd, (off_t)tensors[20].at + 5), 0);
     for (int io = FILL_PREAD; io <= FILL_DIRECT; io++)
@@ -338,7 +342,7 @@ static void test_shorter(void **state) {
 /* Whichever call says no, and whoever of the three it is, the run ends and says nothing of its own. */
 static void test_cancel(void **state) {
     (void)state;
-    make(500);
+    make(MOST_PER_FILE, 500);
     plain_targets(MOST_TARGETS, 500);
     for (long k = 1, calls = 2; k < calls; k++) {
         taker t;
@@ -366,7 +370,7 @@ static void refused(fill_target t) {
 }
 static void test_refused(void **state) {
     (void)state;
-    make(10);
+    make(MOST_PER_FILE, 10);
     plain_targets(1, 10);
     refused((fill_target){&values[0], TARE_F8_E4M3});
     refused((fill_target){&values[0], TARE_U16});
@@ -389,7 +393,7 @@ static void test_refused(void **state) {
 
 static void test_out_of_memory(void **state) {
     (void)state;
-    make(500);
+    make(MOST_PER_FILE, 500);
     plain_targets(MOST_TARGETS, 500);
     for (int io = FILL_PREAD; io <= FILL_DIRECT; io++)
         for (long k = 1, reached = 1; reached; k++) {
@@ -418,7 +422,7 @@ static void test_bound(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_boxes), cmocka_unit_test(test_small), cmocka_unit_test(test_turned), cmocka_unit_test(test_shorter),
+        cmocka_unit_test(test_boxes), cmocka_unit_test(test_small), cmocka_unit_test(test_large), cmocka_unit_test(test_shorter),
         cmocka_unit_test(test_cancel), cmocka_unit_test(test_refused), cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* Checkpoints through tare.h: what a check says of each kind of fault, and that a load gives what was saved, whole, in parts and in pieces. */
 #define _GNU_SOURCE
+#include "core/arena.h"
 #include "tiny.h"
 #include <inttypes.h>
 #include <math.h>
@@ -623,6 +624,72 @@ static void bytes_are_read_as_they_are(void **state) {
     close_all(&l);
 }
 
+/* ---- memory runs out at the k-th allocation, for every k ---- */
+
+static bool any_digest(void *to, const tare_item *t, const char hex[65]) { return (void)to, t && hex; }
+static bool by_check(const loaded *l, tare_error *err) {
+    const char *const *names;
+    tare_report *r = tare_check(l->m, l->c, NULL, err);
+    if (r) tare_report_unexpected(r, &names), tare_report_missing(r, &names);
+    tare_report_free(r);
+    return r != NULL;
+}
+static bool by_load(const loaded *l, tare_error *err) {
+    tare_weights *w = tare_load(l->m, l->c, &(tare_load_options){.threads = 1}, err);
+    tare_weights_free(w);
+    return w != NULL;
+}
+static bool by_mapping(const loaded *l, tare_error *err) {
+    tare_weights *w = tare_load(l->m, l->c, &(tare_load_options){.threads = 1, .io = TARE_IO_MAP}, err);
+    tare_weights_free(w);
+    return w != NULL;
+}
+static bool by_digests(const loaded *l, tare_error *err) {
+    return tare_load_digests(l->m, l->c, &(tare_load_options){.threads = 1}, any_digest, NULL, err) == TARE_OK;
+}
+static bool by_window(const loaded *l, tare_error *err) {
+    tare_window *w = tare_window_open(l->m, l->c, &(tare_load_options){.threads = 1}, err);
+    bool ok = w && tare_window_load(w, 1, err) == TARE_OK;
+    tare_window_free(w);
+    return ok;
+}
+static bool by_rewriting(const loaded *l, tare_error *err) {
+    return tare_materialise(l->m, l->c, &(tare_load_options){.threads = 1}, "again", &(tare_save_options){.force = true}, err) == TARE_OK;
+}
+static bool by_opening(const loaded *l, tare_error *err) {
+    (void)l;
+    const tare_stored *rows;
+    tare_checkpoint *c = tare_checkpoint_open("mixtral", NULL, err);
+    tare_model *m = c ? tare_checkpoint_model(c, NULL, NULL, err) : NULL;
+    if (c) tare_checkpoint_tensors(c, &rows);
+    tare_model_free(m);
+    tare_checkpoint_free(c);
+    return m != NULL;
+}
+static void out_of_memory_anywhere(void **state) {
+    (void)state;
+    static const struct { const char *name; bool (*call)(const loaded *l, tare_error *err); } calls[] = {
+        {"open", by_opening}, {"check", by_check}, {"load", by_load}, {"map", by_mapping}, {"digests", by_digests}, {"window", by_window},
+        {"materialise", by_rewriting},
+    };
+    enum { MOST = 4000 };
+    save_fresh(TINY_MIXTRAL, "mixtral", 4000);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        long k = 1;
+        for (bool ok = false; !ok && k < MOST; k++) { /* a model of its own each time: what it makes when first asked for fails too */
+            loaded l = open_dir("mixtral", NULL);
+            tare_error err = {0};
+            tarei_fail_after(k);
+            ok = calls[i].call(&l, &err);
+            tarei_fail_after(0);
+            if (!ok && (err.status != TARE_IO || strcmp(err.code, "out_of_memory")))
+                fail_msg("%s, allocation %ld: %d %s: %s", calls[i].name, k, err.status, err.code, err.message);
+            close_all(&l);
+        }
+        assert_in_range(k, 3, MOST - 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_families_are_complete), cmocka_unit_test(a_missing_tensor), cmocka_unit_test(another_size),
@@ -632,6 +699,7 @@ int main(void) {
         cmocka_unit_test(tensors_are_handed_over), cmocka_unit_test(layer_by_layer), cmocka_unit_test(too_little_memory),
         cmocka_unit_test(kept_in_float32), cmocka_unit_test(what_is_not_finite), cmocka_unit_test(what_is_missing_is_drawn),
         cmocka_unit_test(a_load_is_cancelled), cmocka_unit_test(bytes_are_read_as_they_are),
+        cmocka_unit_test(out_of_memory_anywhere),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
