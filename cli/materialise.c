@@ -19,16 +19,13 @@ static void say_written(const args *a, const source *s, const meter *t) {
     double seconds = seconds_now() - t->began;
     if (a->value[OPT_JSON]) {
         out_text(&std_out, "{\"tare\":1,\"class\":"), out_json(&std_out, tare_model_class(s->m));
-        out_format(&std_out, ",\"parameters\":%" PRIu64 ",\"dtype\":\"%s\",\"folder\":", tare_model_params(s->m),
-                   tare_dtype_name(tare_model_dtype(s->m)));
+        out_format(&std_out, ",\"dtype\":\"%s\",\"folder\":", tare_dtype_name(tare_model_dtype(s->m)));
         out_json(&std_out, a->value[OPT_OUTPUT]);
         out_format(&std_out, ",\"read\":%" PRIu64 "}\n", t->bytes);
         return;
     }
     out_text(&std_out, "wrote "), out_safe(&std_out, a->value[OPT_OUTPUT]);
-    char parameters[32];
-    out_format(&std_out, ": %s, %s parameters, %s", tare_model_class(s->m), grouped(tare_model_params(s->m), parameters),
-               tare_dtype_torch(tare_model_dtype(s->m)));
+    out_format(&std_out, ": %s, %s", tare_model_class(s->m), tare_dtype_torch(tare_model_dtype(s->m)));
     if (t->on && seconds > 0.5) out_format(&std_out, ", %.1f s, %.2f GB/s", seconds, (double)t->bytes / seconds / 1e9);
     out_text(&std_out, "\n");
 }
