@@ -128,7 +128,9 @@ static bool is_trick(const char *s, size_t n) {
     return n == 3 && a == 0xE2 && ((b == 0x80 && (c == 0x8E || c == 0x8F || (c >= 0xA8 && c <= 0xAE))) || (b == 0x81 && c >= 0xA6 && c <= 0xA9));
 }
 static unsigned code_of(const char *s, size_t n) {
-    return n == 2 ? (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu) : (s[0] & 0xFu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
+    unsigned code = (unsigned char)s[0] & (n == 2 ? 0x1Fu : 0xFu);
+    for (size_t i = 1; i < n; i++) code = code << 6 | ((unsigned char)s[i] & 0x3Fu);
+    return code;
 }
 
 void out_json(out *o, const char *text) {
