@@ -108,6 +108,8 @@ static void put_line(const view *v, const tare_row *row, const name_run *run, co
     } else if (row->kind == TARE_ROW_TIED) {
         out_text(&std_out, "= "), out_safe(&std_out, row->key);
         gap = "   ";
+    } else if (row->kind == TARE_ROW_IGNORED) {
+        gap = "by the rule ";
     }
     if (row->why) out_text(&std_out, gap), out_safe(&std_out, row->why);
     out_format(&std_out, "%s\n", mark);
