@@ -77,7 +77,8 @@ size_t tare_checkpoint_flaws(const tare_checkpoint *h, const tare_flaw **rows) {
 }
 tare_status tare_checkpoint_read(const tare_checkpoint *h, const tare_stored *t, uint64_t at, void *to, size_t n, tare_error *err) {
     tare_error e = {0};
-    if (!h->tensors || t < h->tensors || t >= h->tensors + h->c->tensor_count) error_set(&e, TARE_USAGE, "usage", NULL, "the tensor is none of this checkpoint");
+    if (!h->tensors || t < h->tensors || t >= h->tensors + h->c->tensor_count) 
+        error_set(&e, TARE_USAGE, "usage", NULL, "the tensor is none of this checkpoint");
     else if (at > t->bytes || n > t->bytes - at)
         error_set(&e, TARE_USAGE, "usage", t->key, "%.200s has %llu bytes, and the read ends beyond them", t->key, (unsigned long long)t->bytes);
     else if (checkpoint_read(h->c, (size_t)(t - h->tensors), at, to, n, &e)) return TARE_OK;

@@ -109,9 +109,16 @@ static int level_of(const place *p, int64_t most, int64_t gap) {
     }
     return level;
 }
+/* The system is told of large reads before they begin, and of as much after them: without that a disk waits for each few pages. */
+static void announce(worker *w, const place *p, const spot *to) {
+    enum { LEAST = 1 << 20, MOST = 64 << 20 };
+    uint64_t item = wide(w->r, to->source), n = (uint64_t)place_span(p, 0) * item;
+    if (n >= LEAST && n <= MOST) source_soon(&w->r->s, to->source, tensor_of(w->r, to->source)->at + (uint64_t)p->from * item, 2 * n);
+}
 static bool put_place(worker *w, const place *any, const spot *to) {
     place p = place_by_source(any), part;
     const run *r = w->r;
+    announce(w, &p, to);
     int64_t item = (int64_t)wide(r, to->source), all = place_elements(&p);
     bool is_run = place_is_run(&p);
     if (r->how->io == FILL_MMAP) return put_request(w, &p, to);
@@ -369,7 +376,7 @@ static bool check(const checkpoint *c, const fill_target *t, tare_error *err) {
     for (size_t i = 0; i < t->value->n; i++) {
         const box *b = &t->value->boxes[i];
         const file_tensor *f = b->source < c->tensor_count ? &c->tensors[b->source] : NULL;
-        if (f && (f->odd || !fill_can_cast(f->dtype, t->dtype))) {
+        if (f && (f->odd || !fill_can_cast(f->dtype, (int)t->dtype))) {
             error_set(err, TARE_BAD, "conversion", f->key, "%s: there is no way from %s to %s", f->key, tare_dtype_name((tare_dtype)f->dtype),
                 tare_dtype_name(t->dtype));
             return false;

@@ -1,6 +1,9 @@
 /* Boxes as loops, and the loops that move elements. */
 #include "place.h"
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 /* ---- shapes ---- */
 
@@ -129,12 +132,37 @@ static void put_row(const placing *how, const char *src, int64_t from, char *dst
         if (to != 1) move(d, to, b, 1, k, out);
     }
 }
+enum { EIGHT = 8 };
+#if defined(__SSE2__)
+/* Eight rows of eight elements of sixteen bits become columns: pairs, fours and eights of rows are brought together. */
+static void turn_eight(char *to, int64_t to_row, const char *from, int64_t from_row) {
+    __m128i r[EIGHT], s[EIGHT];
+    for (int i = 0; i < EIGHT; i++) r[i] = _mm_loadu_si128((const void *)(from + i * from_row));
+    for (int i = 0; i < 4; i++) s[2 * i] = _mm_unpacklo_epi16(r[i], r[i + 4]), s[2 * i + 1] = _mm_unpackhi_epi16(r[i], r[i + 4]);
+    for (int i = 0; i < 4; i++) r[2 * i] = _mm_unpacklo_epi16(s[i], s[i + 4]), r[2 * i + 1] = _mm_unpackhi_epi16(s[i], s[i + 4]);
+    for (int i = 0; i < 4; i++) s[2 * i] = _mm_unpacklo_epi16(r[i], r[i + 4]), s[2 * i + 1] = _mm_unpackhi_epi16(r[i], r[i + 4]);
+    for (int i = 0; i < EIGHT; i++) _mm_storeu_si128((void *)(to + i * to_row), s[i]);
+}
+#else
+static void turn_eight(char *to, int64_t to_row, const char *from, int64_t from_row) {
+    for (int i = 0; i < EIGHT; i++) move(to + 2 * i, to_row / 2, from + i * from_row, 1, EIGHT, 2);
+}
+#endif
+/* Rows of the source to columns of a tile whose rows have TILE elements: n rows of m elements. */
+static void turn_rows(char *to, const char *from, int64_t from_row, int64_t by, int64_t n, int64_t m, size_t size) {
+    int64_t row = TILE * (int64_t)size, i = 0, rows = size == 2 && by == 1 ? n / EIGHT * EIGHT : 0, columns = m / EIGHT * EIGHT;
+    for (; i < rows; i += EIGHT) {
+        for (int64_t j = 0; j < columns; j += EIGHT) turn_eight(to + j * row + 2 * i, row, from + i * from_row + 2 * j, from_row);
+        for (int64_t k = i; k < i + EIGHT; k++) move(to + columns * row + 2 * k, TILE, from + k * from_row + 2 * columns, 1, m - columns, 2);
+    }
+    for (; i < n; i++) move(to + i * (int64_t)size, TILE, from + i * from_row, by, m, size);
+}
 /* A tile of two loops: p is the tighter one in the value, q in the source. Read by rows of the source, written by rows of the value. */
 typedef struct turn { int64_t p, q, src_p, src_q, dst_p, dst_q; } turn;
 static void put_tile(const placing *how, const turn *t, const char *src, char *dst) {
     _Alignas(64) char a[TILE * TILE * 8], b[TILE * 8];
     size_t in = tare_dtype_bytes(how->from), out = tare_dtype_bytes(how->to);
-    for (int64_t p = 0; p < t->p; p++) move(a + p * (int64_t)in, TILE, src + p * t->src_p * (int64_t)in, t->src_q, t->q, in);
+    turn_rows(a, src, t->src_p * (int64_t)in, t->src_q, t->p, t->q, in);
     for (int64_t q = 0; q < t->q; q++) {
         char *d = dst + q * t->dst_q * (int64_t)out, *made = t->dst_p == 1 ? d : b;
         cast_run(how->l, how->to, made, how->from, a + (size_t)q * TILE * in, (size_t)t->p, false);

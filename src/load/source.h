@@ -20,6 +20,6 @@ void sources_close(sources *s);
 bool source_bytes(sources *s, size_t tensor, uint64_t at, void *to, size_t n, tare_error *err);
 /* The same, wherever it is best: `room` has place for n bytes and 2 * SOURCE_PAGE more, and begins on a page. NULL with err. */
 const char *source_get(sources *s, size_t tensor, uint64_t at, char *room, size_t n, tare_error *err);
-/* That so much will be wanted soon. */
+/* That so much will be wanted soon; by PREAD alone. */
 void source_soon(sources *s, size_t tensor, uint64_t at, uint64_t n);
 #endif

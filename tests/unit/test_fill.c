@@ -284,7 +284,7 @@ static void test_small(void **state) {
             targets[k] = (fill_target){&values[k], next() % 2 ? (tare_dtype)below(TARE_BOOL + 1) : (tare_dtype)tensors[k % 16].dtype};
         }
         for (size_t k = 0; k < MOST_TARGETS; k++)
-            if (!fill_can_cast(tensors[k % 16].dtype, targets[k].dtype)) targets[k].dtype = TARE_F32;
+            if (!fill_can_cast(tensors[k % 16].dtype, (int)targets[k].dtype)) targets[k].dtype = TARE_F32;
         one_run(MOST_TARGETS);
     }
     unmake();
