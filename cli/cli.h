@@ -19,6 +19,7 @@ void out_format(out *o, const char *format, ...) __attribute__((format(printf, 2
 void out_spaces(out *o, size_t n);
 void out_json(out *o, const char *text); /* a JSON string; null for NULL; broken UTF-8 becomes U+FFFD */
 void out_safe(out *o, const char *text); /* text from outside: control characters cannot reach a terminal */
+size_t safe_width(const char *text); /* columns that out_safe() takes */
 bool out_flush(out *o);
 void out_free(out *o);
 bool out_take(void *o, const char *data, size_t n); /* a tare_sink */

@@ -36,7 +36,7 @@ static int read_only(const char *text, load_wishes *w) {
     }
     list[k] = NULL;
     w->o.only = w->only = list;
-    return TARE_OK;
+    return k ? TARE_OK : fail_usage("--only needs the names of modules or tensors: model.layers.0,lm_head");
 }
 static int read_device_map(const args *a, load_wishes *w) {
     const char *file = a->value[OPT_DEVICE_MAP];

@@ -19,7 +19,8 @@ static void say_written(const args *a, const source *s, const meter *t) {
     double seconds = seconds_now() - t->began;
     if (a->value[OPT_JSON]) {
         out_text(&std_out, "{\"tare\":1,\"class\":"), out_json(&std_out, tare_model_class(s->m));
-        out_format(&std_out, ",\"dtype\":\"%s\",\"folder\":", tare_dtype_name(tare_model_dtype(s->m))), out_json(&std_out, a->value[OPT_OUTPUT]);
+        out_format(&std_out, ",\"dtype\":\"%s\",\"folder\":", tare_dtype_name(tare_model_dtype(s->m)));
+        out_json(&std_out, a->value[OPT_OUTPUT]);
         out_format(&std_out, ",\"read\":%" PRIu64 "}\n", t->bytes);
         return;
     }

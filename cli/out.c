@@ -121,6 +121,18 @@ size_t utf8_length(const char *text, size_t left) {
 
 static bool is_control(const char *s) { return (unsigned char)*s < 0x20 || *s == 0x7F; }
 
+/* C1 controls, line and paragraph separators, and what turns the direction of text around. */
+static bool is_trick(const char *s, size_t n) {
+    unsigned a = (unsigned char)s[0], b = (unsigned char)s[1], c = n == 3 ? (unsigned char)s[2] : 0;
+    if (n == 2) return a == 0xC2 && b < 0xA0;
+    return n == 3 && a == 0xE2 && ((b == 0x80 && (c == 0x8E || c == 0x8F || (c >= 0xA8 && c <= 0xAE))) || (b == 0x81 && c >= 0xA6 && c <= 0xA9));
+}
+static unsigned code_of(const char *s, size_t n) {
+    unsigned code = (unsigned char)s[0] & (n == 2 ? 0x1Fu : 0xFu);
+    for (size_t i = 1; i < n; i++) code = code << 6 | ((unsigned char)s[i] & 0x3Fu);
+    return code;
+}
+
 void out_json(out *o, const char *text) {
     if (!text) {
         out_text(o, "null");
@@ -132,6 +144,7 @@ void out_json(out *o, const char *text) {
         if (*s == '"' || *s == '\\') out_format(o, "\\%c", *s);
         else if (*s == '\n') out_text(o, "\\n");
         else if (is_control(s)) out_format(o, "\\u%04x", (unsigned char)*s);
+        else if (n && is_trick(s, n)) out_format(o, "\\u%04x", code_of(s, n));
         else if (n) out_put(o, s, n);
         else out_text(o, "\xEF\xBF\xBD");
         s += n ? n : 1;
@@ -142,14 +155,22 @@ void out_json(out *o, const char *text) {
 void out_safe(out *o, const char *text) {
     for (const char *s = text; *s;) {
         size_t n = utf8_length(s, 4);
-        bool c1 = n == 2 && (unsigned char)s[0] == 0xC2 && (unsigned char)s[1] < 0xA0;
-        if (n && !c1 && !is_control(s)) {
+        if (n && !is_control(s) && !is_trick(s, n)) {
             out_put(o, s, n);
             s += n;
         } else {
             out_format(o, "\\x%02x", (unsigned char)*s++);
         }
     }
+}
+
+size_t safe_width(const char *text) {
+    out o = {.fd = -1};
+    size_t width = 0;
+    out_safe(&o, text);
+    for (size_t i = 0; i < o.n; i++) width += ((unsigned char)o.data[i] & 0xC0) != 0x80;
+    out_free(&o);
+    return width;
 }
 
 const char *grouped(uint64_t value, char text[32]) {

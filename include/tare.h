@@ -311,7 +311,7 @@ typedef struct tare_check_options {
     bool allow_missing, allow_unexpected, allow_mismatched; /* not wrong then */
     bool data;                /* read tied tensors whole to compare them; else their first megabyte at the most */
     const char *strip_prefix; /* taken off every key that has it; NULL */
-    const char *add_prefix;   /* put before every key; NULL */
+    const char *add_prefix;   /* put before every key, with strip_prefix before those that lost theirs; NULL */
 } tare_check_options;
 
 typedef enum tare_row_kind {

@@ -9,6 +9,11 @@ _tare_values() {
     --host) echo gpu=none gpu=sm_75 gpu=sm_80 gpu=sm_90,flash_attn=2.8 ;;
     --layout) echo runtime file ;;
     --rng) echo torch philox ;;
+    --allow) echo missing unexpected mismatched missing,unexpected ;;
+    --like) echo transformers ;;
+    --io) echo read map direct ;;
+    --variant) echo fp16 ;;
+    --rank) echo 0/2 0/4 0/8 ;;
     --margin) echo 512MiB 1GiB 5% ;;
     --mode) echo infer auto balanced balanced_low_0 sequential ;;
     --device) echo auto h100:2 a100-80:2 rtx4090:2 ;;
@@ -21,6 +26,7 @@ _tare_values() {
 
 _tare_options() {
     local model="--class --auto --set --dtype --attn --host"
+    local checkpoint="--class --auto --set --dtype --config --variant --subfolder --allow --like --strip-prefix --add-prefix"
     case $1 in
     show) echo "$model --help" ;;
     tree) echo "$model --params --buffers --fold --layout --json --help" ;;
@@ -31,12 +37,15 @@ _tare_options() {
     devices) echo "--margin --json --help" ;;
     init) echo "$model --seed --output --rng --digest --max-shard-size --force --batch --threads --json --help" ;;
     map) echo "$model --device --max-memory --margin --context --batch-size --kv-dtype --source --activations --file-dtype --training --explain --max --verify-map --export --split-experts --copy-ties --accelerate --mode --no-split --keep-parts --offload-buffers --fallback-allocation --batch --threads --json --help" ;;
+    check) echo "$checkpoint --mapping --data --json --help" ;;
+    load) echo "$checkpoint --digest --only --rank --device-map --on --io --scan --memory --threads --seed --rng --json --help" ;;
+    materialise) echo "$checkpoint --output --force --max-shard-size --layout --io --memory --threads --seed --rng --json --help" ;;
     scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
     esac
 }
 
 _tare() {
-    local commands="show tree facts config count attn models devices scan init map help"
+    local commands="show tree facts config count attn models devices scan init map check load materialise help"
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} values
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -52,7 +61,7 @@ _tare() {
         COMPREPLY=($(compgen -W "$(_tare_options "$command")" -- "$current"))
     elif [ "$command" = devices ]; then
         COMPREPLY=($(compgen -W "auto $(tare devices --json 2>/dev/null | sed -n 's/.*"name": "\([^"]*\)".*/\1/p')" -- "$current"))
-    elif [ "$command" = scan ]; then
+    elif [[ $command == @(scan|check|load|materialise) ]]; then
         COMPREPLY=($(compgen -f -- "$current"))
     elif [ "$command" != models ]; then
         COMPREPLY=($(compgen -W "$(tare models --ids 2>/dev/null; tare models --json 2>/dev/null | sed -n 's/.*"model_type": "\([^"]*\)".*/\1/p')" -- "$current")

@@ -22,8 +22,10 @@ static bool incomplete(loading *l, const verdict *v) {
     char text[256] = "";
     size_t used = 0;
     const char *first = NULL, *why = NULL;
+    bool file = false; /* what is wrong with it names it */
     for (size_t i = 0; i < v->row_n && !first; i++)
-        if (v->rows[i].wrong) first = v->rows[i].name, why = v->rows[i].why;
+        if (v->rows[i].wrong && (!v->sum.damage || v->rows[i].kind == TARE_ROW_FILE))
+            first = v->rows[i].name, why = v->rows[i].why, file = v->rows[i].kind == TARE_ROW_FILE;
     for (tare_row_kind k = TARE_ROW_MISSING; k < TARE_ROW_KINDS; k++) {
         uint64_t n = 0;
         for (size_t i = 0; i < v->row_n; i++) n += v->rows[i].wrong && v->rows[i].kind == k;
@@ -33,7 +35,7 @@ static bool incomplete(loading *l, const verdict *v) {
     if (!first) first = l->c->c->folder, why = v->sum.error;
     error_set(&l->err, v->sum.damage ? TARE_BAD : TARE_NO, v->sum.damage ? "damaged" : "incomplete", first,
               "%s cannot be filled from this checkpoint%s%s; the first: %.200s%s%.200s\ntare check tells all of it", l->m->root->cls,
-              *text ? ": " : "", text, first, why ? ": " : "", why ? why : "");
+              *text ? ": " : "", text, file ? why : first, why && !file ? ": " : "", why && !file ? why : "");
     return false;
 }
 static bool judge(loading *l) {

@@ -73,7 +73,7 @@ typedef struct size_cause { const char *key; int64_t model, file; size_t n; } si
 static const char *key_of_size(verdict *v, const cfg *c, const char *before, int64_t size) {
     static const char *const keys[] = {
         "vocab_size", "hidden_size", "intermediate_size", "max_position_embeddings", "num_labels", "n_embd", "n_positions", "n_inner", "d_model",
-        "d_ff", "d_kv", "moe_intermediate_size", "num_experts", "num_local_experts", "n_routed_experts", "projection_dim", "image_size", "patch_size",
+        "d_ff", "d_kv", "moe_intermediate_size", "num_local_experts", "num_experts", "n_routed_experts", "projection_dim", "image_size", "patch_size",
         "head_dim", "type_vocab_size", "num_channels", "embedding_size",
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -118,7 +118,34 @@ static void find_sizes(verdict *v) {
     if (transposed) cause_add(v, "%zu of them are transposed in the file: it is of another layout, such as Conv1D beside Linear", transposed);
     for (size_t k = 0; k < n; k++) {
         const char *key = key_of_size(v, v->root->config, "", causes[k].model);
-        if (key) cause_add(v, "%s is %" PRId64 " in the config, and the file says %" PRId64, key, causes[k].model, causes[k].file);
+        if (key)
+            cause_add(v, "%s is %" PRId64 " in the config, and %zu tensor%s of the file say%s %" PRId64, key, causes[k].model, causes[k].n,
+                      causes[k].n == 1 ? "" : "s", causes[k].n == 1 ? "s" : "", causes[k].file);
+    }
+}
+
+/* ---- stacks ---- */
+
+/* What is joined has as many parts of each name: where the numbers differ, the smaller one says what to look for. */
+static void find_uneven(verdict *v) {
+    enum { MOST = 8 };
+    const resolution *r = v->r;
+    for (size_t i = 0; i < r->fault_n && i < MOST; i++) {
+        size_t n[MOST] = {0}, least = SIZE_MAX, most = SIZE_MAX;
+        const transform *t = NULL;
+        for (size_t k = 0; k < r->c->tensor_count; k++) {
+            const load_key *key = &r->keys[k];
+            if (key->slot != r->faults[i].slot || key->converter == SIZE_MAX || key->pattern >= MOST) continue;
+            t = &r->rules.converters[key->converter].t;
+            n[key->pattern]++;
+        }
+        for (size_t k = 0; t && k < t->from_n && k < MOST; k++) {
+            if (least == SIZE_MAX || n[k] < n[least]) least = k;
+            if (most == SIZE_MAX || n[k] > n[most]) most = k;
+        }
+        if (least != SIZE_MAX && n[least] < n[most])
+            cause_add(v, "%s is made of as many %s as %s, and the file has %zu and %zu", r->slots.v[r->faults[i].slot].path, t->from[least],
+                      t->from[most], n[least], n[most]);
     }
 }
 
@@ -135,14 +162,20 @@ static bool first_number(const char *name, size_t *prefix, int64_t *number) {
     }
     return false;
 }
-static int64_t last_layer(const verdict *v, const char *prefix, size_t n, bool files) {
+/* The highest number, and whether all below it are there. */
+static int64_t last_layer(const verdict *v, const char *prefix, size_t n, bool files, bool *all_there) {
+    enum { MOST = 4096 };
     int64_t last = -1, number;
-    size_t k;
+    size_t k, met = 0;
     size_t all = files ? v->r->c->tensor_count : v->r->slots.n;
+    uint8_t there[MOST] = {0};
     for (size_t i = 0; i < all; i++) {
         const char *name = files ? v->r->keys[i].name : v->r->slots.v[i].path;
-        if (first_number(name, &k, &number) && k == n && !memcmp(name, prefix, n) && number > last) last = number;
+        if (!first_number(name, &k, &number) || k != n || memcmp(name, prefix, n)) continue;
+        if (number > last) last = number;
+        if (number < MOST && !there[number]) there[number] = 1, met++;
     }
+    *all_there = last < MOST && (int64_t)met == last + 1;
     return last;
 }
 static const char *key_of_layers(const cfg *c, int64_t layers) {
@@ -166,10 +199,13 @@ static void find_layers(verdict *v, const name_list *missing, const name_list *u
             if (!first_number(name, &n, &number)) continue;
             const char *list = arena_text(v->a, name, n);
             if (name_put(&met, list, 0), met.n == before) continue;
-            int64_t model = last_layer(v, name, n, false), file = last_layer(v, name, n, true);
-            if (model == file || model < 0 || file < 0 ) continue;
-            cause_add(v, "%s is %" PRId64 " in the config, and the file has %" PRId64 ", up to %s%" PRId64, key_of_layers(v->root->config, model + 1),
-                      model + 1, file + 1, list, file);
+            bool whole;
+            int64_t model = last_layer(v, name, n, false, &whole), file = last_layer(v, name, n, true, &whole);
+            if (model == file || model < 0 || file < 0) continue;
+            if (!whole) cause_add(v, "the file has layers up to %s%" PRId64 ", and some before it are not there", list, file);
+            else
+                cause_add(v, "%s is %" PRId64 " in the config, and the file has %" PRId64 ", up to %s%" PRId64,
+                          key_of_layers(v->root->config, model + 1), model + 1, file + 1, list, file);
         }
 }
 
@@ -201,13 +237,14 @@ static void find_untied(verdict *v, const name_list *missing) {
                 cause_add(v, "tie_word_embeddings is false, so %s is a tensor of its own; if it is meant to be %s: --set tie_word_embeddings=true",
                           ties->from, ties->to);
 }
-static void find_files(verdict *v, const name_list *missing) {
+static bool find_files(verdict *v, const name_list *missing) {
     size_t absent = 0, first = SIZE_MAX;
     for (size_t i = 0; i < v->r->c->file_count; i++)
         if (!v->r->c->files[i].present && absent++ == 0) first = i;
     if (absent && missing->n)
         cause_add(v, "%zu file%s not there, %s%s: %s missing may be in %s", absent, absent == 1 ? " is" : "s are", v->r->c->files[first].name,
                   absent == 1 ? "" : " and others", missing->n == 1 ? "what is" : "all that is", absent == 1 ? "it" : "them");
+    return absent && missing->n;
 }
 static void find_quantised(verdict *v) {
     val q = cfg_get(v->root->config, "quantization_config"), method = dict_get(q, "quant_method");
@@ -219,11 +256,15 @@ static void find_quantised(verdict *v) {
 
 void causes_find(verdict *v) {
     name_list missing = names_of(v, TARE_ROW_MISSING), unexpected = names_of(v, TARE_ROW_UNEXPECTED);
-    find_files(v, &missing);
+    if (v->r->crash) cause_add(v, "%s: Transformers raises an error", v->r->crash);
+    bool absent = find_files(v, &missing); /* that explains what is missing */
     find_prefix(v, &missing, &unexpected);
     find_sizes(v);
-    find_layers(v, &missing, &unexpected);
-    find_head(v, &missing, &unexpected);
-    find_untied(v, &missing);
+    find_uneven(v);
+    if (!absent) {
+        find_layers(v, &missing, &unexpected);
+        find_head(v, &missing, &unexpected);
+        find_untied(v, &missing);
+    }
     find_quantised(v);
 }

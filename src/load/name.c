@@ -43,7 +43,8 @@ static const char *fit_prefix(const naming *w, namer *n, const char *name) {
 static const char *asked_prefix(const naming *w, namer *n, const char *key) {
     const resolve_options *o = w->o;
     size_t k = o->strip_prefix ? strlen(o->strip_prefix) : 0;
-    if (k && !strncmp(key, o->strip_prefix, k)) key += k;
+    if (k && strncmp(key, o->strip_prefix, k)) return key;
+    key += k;
     return o->add_prefix ? arena_printf(&n->a, "%s%s", o->add_prefix, key) : key;
 }
 static void name_key(const naming *w, namer *n, const char *key, load_key *k) {

@@ -55,7 +55,7 @@ static bool shape_of(void *to, const char *key, int *rank, const int64_t **shape
  * patterns by name it does no harm. */
 static bool foreign(resolving *w, const transform *t, load_key *k) {
     k->fate = KEY_SURPLUS;
-    if (t->from_n == 1) w->r->crash = arena_printf(w->a, "%s is in the file as it is and in parts", k->name);
+    if (t->from_n == 1) w->r->crash = arena_printf(w->a, "%s is in the file both whole and in parts", k->name);
     return t->from_n == 1;
 }
 static op_input *input_of(op_input *inputs, size_t *n, const char *pattern) {

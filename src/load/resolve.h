@@ -52,7 +52,7 @@ typedef struct resolution {
 typedef struct resolve_options {
     int dtype;                /* that the model is loaded in: a tare_dtype */
     const char *strip_prefix; /* taken off every key that has it, before any rule; NULL */
-    const char *add_prefix;   /* put before every key; NULL */
+    const char *add_prefix;   /* put before every key, with strip_prefix before those that lost theirs; NULL */
 } resolve_options;
 
 /* NULL with err set; lives in the arena. */

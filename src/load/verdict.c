@@ -47,7 +47,7 @@ static bool loses_sense(const verdict *v, const load_slot *s, size_t *which) {
     if (!s->made) return *which = s->tensor, is_plain_float(all[s->tensor].dtype) != wants_float;
     for (size_t i = 0; i < s->made->n; i++)
         if (is_plain_float(all[*which = s->made->boxes[i].source].dtype) != wants_float) return true;
-    return false;
+    return *which = s->made->n ? s->made->boxes[0].source : s->tensor, false;
 }
 static uint64_t sources_of(const value *made) {
     uint64_t n = 0;
@@ -121,6 +121,11 @@ static bool compare_ties(verdict *v, tare_error *err) {
 
 /* ---- the files' tensors ---- */
 
+static const char *why_surplus(const verdict *v, const load_key *k) {
+    const load_slot *s = k->slot != SIZE_MAX ? &v->r->slots.v[k->slot] : NULL;
+    if (!s || s->from != FROM_FILE) return arena_printf(v->a, "%s is there in another way, too", k->name);
+    return arena_printf(v->a, "%s is filled by %s%s", k->name, v->r->c->tensors[s->tensor].key, s->made ? " and others" : "");
+}
 static void key_row(verdict *v, size_t tensor) {
     const load_key *k = &v->r->keys[tensor];
     const file_tensor *f = &v->r->c->tensors[tensor];
@@ -128,7 +133,7 @@ static void key_row(verdict *v, size_t tensor) {
     tare_row *row = new_row(v, k->fate == KEY_IGNORED ? TARE_ROW_IGNORED : k->fate == KEY_SURPLUS ? TARE_ROW_SURPLUS : TARE_ROW_UNEXPECTED, f->key);
     describe_file(v, row, tensor);
     if (k->fate == KEY_IGNORED) row->why = k->ignored_by;
-    else if (k->fate == KEY_SURPLUS) row->why = arena_printf(v->a, "%s is filled already", k->name);
+    else if (k->fate == KEY_SURPLUS) row->why = why_surplus(v, k);
     else if (strcmp(k->name, f->key)) row->why = arena_printf(v->a, "it becomes %s, which the model does not have", k->name);
 }
 static void flaw_row(verdict *v, const flaw *f) {
@@ -163,8 +168,8 @@ static void check_numbers(verdict *v, tare_row *row, const load_slot *s) {
         bool begins = i == 1 || keys[s->made->boxes[i - 2].source].pattern != keys[a].pattern;
         if (numbered && y == x + 1 && !(begins && x)) continue;
         row->kind = TARE_ROW_CONVERSION;
-        row->why = arena_printf(v->a, "its parts are not numbered from 0 without a gap: %s %s %s", begins && x ? "the first is" : "after", first,
-                                begins && x ? "" : arena_printf(v->a, "comes %s", second));
+        row->why = arena_printf(v->a, "its parts are not numbered from 0 without a gap: %s %s%s", begins && x ? "the first is" : "after", first,
+                                begins && x ? "" : arena_printf(v->a, " comes %s", second));
         return;
     }
 }

@@ -2,10 +2,11 @@
 # The command line, case by case: sh tests/cli/run.sh [--update] TARE [CASE ...]
 #
 # A case is a folder here with a file `cmd`, one line of shell that runs in that folder with $TARE, $PRESETS, $TINY (a
-# config.json) and $SCRATCH (an empty folder) set; what it must say is in the files stdout, stderr (absent: nothing) and
-# exit (absent: 0). A file `needs` names an environment variable without which the case is left out (STANDIN_CUDA: the test
-# build's driver library; NOT_ROOT: rights count). --update records; read the diff before you keep it. Without CASE, the
-# examples of README, docs and help run as well (readme.sh).
+# config.json) and $SCRATCH (an empty folder) set; checkpoints.sh helps those that need weights, whole or harmed. What it
+# must say is in the files stdout, stderr (absent: nothing) and exit (absent: 0). A file `needs` names an environment
+# variable without which the case is left out (STANDIN_CUDA: the test build's driver library; NOT_ROOT: rights count).
+# --update records; read the diff before you keep it. Without CASE, the examples of README, docs and help run as well
+# (readme.sh).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 update=

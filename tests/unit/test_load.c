@@ -147,7 +147,7 @@ static void another_size(void **state) {
     assert_int_equal(row->kind, TARE_ROW_SHAPE);
     assert_int_equal(row->file_shape[0], 64);
     assert_int_equal(row->shape[0], 60);
-    has_cause(r, "vocab_size is 60 in the config, and the file says 64");
+    has_cause(r, "vocab_size is 60 in the config, and 1 tensor of the file says 64");
     tare_report_free(r);
     r = report_of(&l, &(tare_check_options){.allow_mismatched = true}, &v);
     assert_true(v.complete);
