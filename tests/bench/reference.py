@@ -6,7 +6,7 @@ reference.py draws N RUNS           one JSON line a case: how many elements torc
 reference.py maps RUNS CASE ...     one JSON line a case, PRESET|DTYPE|AMOUNTS: CPU seconds of infer_auto_device_map, the median, and its entries
 reference.py init FOLDER            seconds to make GPT-2 as Model(config) and to save it
 reference.py header FILE RUNS       seconds to read a safetensors header: with json and a loop over its entries, and with safe_open()
-reference.py loads FILE RUNS        one JSON line a case: bytes of the file a second, copied to memory of their own, as they are and as float32
+reference.py load FILE DTYPE THREADS   bytes of the file a second, copied to memory of their own: the first load of this process
 """
 import json
 import math
@@ -133,14 +133,13 @@ def header(path, runs):
     print(json.dumps({"json": best_of(runs, header_of, path), "safe_open": best_of(runs, open_of, path)}))
 
 
-def loads(path, runs):
-    size = os.path.getsize(path)
-    for dtype in ("as it is", "float32"):
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            job = (lambda: {k: t.clone() for k, t in load_file(path).items()}) if dtype == "as it is" else (
-                lambda: {k: t.to(torch.float32) for k, t in load_file(path).items()})
-            print(json.dumps({"case": [dtype, threads], "speed": size / best_of(runs, job)}), flush=True)
+def load(path, dtype, threads):
+    """Later loads would find the memory of the first ones in the heap."""
+    torch.set_num_threads(threads)
+    start = time.perf_counter()
+    kept = {k: t.clone() if str(t.dtype) == f"torch.{dtype}" else t.to(getattr(torch, dtype)) for k, t in load_file(path).items()}
+    print(os.path.getsize(path) / (time.perf_counter() - start))
+    del kept
 
 
 torch.set_num_threads(1)
@@ -157,7 +156,7 @@ elif sys.argv[1] == "init":
     init(sys.argv[2])
 elif sys.argv[1] == "header":
     header(sys.argv[2], int(sys.argv[3]))
-elif sys.argv[1] == "loads":
-    loads(sys.argv[2], int(sys.argv[3]))
+elif sys.argv[1] == "load":
+    load(sys.argv[2], sys.argv[3], int(sys.argv[4]))
 else:
     build(sys.argv[2:])
