@@ -161,8 +161,8 @@ static const struct rope *table(mod *m, const cfg *c, val params, bool partial) 
     bool shared = (partial || strcmp(p.type, "default")) && dict_get(params, "partial_rotary_factor").kind != VAL_ABSENT;
     if (shared) p.share = needed(&p, "partial_rotary_factor");
     double size = p.head * p.share;
-    int64_t d = size > 0 && size <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : 0;
-    if (mod_ok(m) && d < 1 && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head has no dimensions");
+    int64_t d = fabs(size) <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : -1;
+    if (mod_ok(m) && d < 0 && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head is below 0 or absurd");
     struct rope *r = arena_new(c->s->a, struct rope);
     bool of_head = !strcmp(p.type, "proportional") || (!strcmp(p.type, "default") && !partial);
     *r = (struct rope){.type = p.type, .theta = theta, .dim = d, .over = of_head ? p.head : (double)d};
