@@ -66,7 +66,7 @@ static void check_yarn(const parameters *p, int64_t d) {
         if (set(p, "mscale") && set(p, "mscale_all_dim") && !given(p, "attention_factor")) needed(p, scales[i]);
     }
     if (ok(p) && (theta <= 0 || theta == 1)) refuse_value(p, "rope_type \"yarn\" needs a rope_theta above 0 other than 1");
-    if (ok(p) && d % 2 && d != 3) refuse_value(p, "rope_type \"yarn\" needs an even number of rotary dimensions");
+    if (ok(p) && d % 2 && d > 3) refuse_value(p, "rope_type \"yarn\" needs an even number of rotary dimensions");
 }
 static void settle_llama3(const parameters *p, rope *r) {
     r->factor = needed(p, "factor");
@@ -137,7 +137,7 @@ static int64_t entries_of(const parameters *p, int64_t d) {
     int64_t n = (d + 1) / 2;
     if (!strcmp(p->type, "linear")) needed(p, "factor");
     else if (!strcmp(p->type, "dynamic")) check_dynamic(p, d);
-    else if (!strcmp(p->type, "yarn")) check_yarn(p, d);
+    else if (!strcmp(p->type, "yarn")) return check_yarn(p, d), d == 1 ? 0 : n; /* it blends d / 2 entries: of 1, none */
     else if (!strcmp(p->type, "llama3")) check_llama3(p);
     else if (!strcmp(p->type, "longrope")) return check_longrope(p, n);
     else if (!strcmp(p->type, "proportional")) return proportional(p);
