@@ -185,9 +185,10 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
     t->elements = 1;
     t->dtype = (uint8_t)m->b->dtype;
     t->how = (fill){(int)how.op, how.a, how.b, how.row, how.of};
+    int64_t least = how.op == MADE_ROPE ? 0 : 1; /* a head of which too little rotates has an empty table */
     for (int i = 0; i < rank; i++) {
         sizes[i] = shape[i];
-        if (shape[i] < 1) fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
+        if (shape[i] < least) fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
         else if (!num_mul(t->elements, shape[i], &t->elements) || t->elements > INT64_MAX / 16)
             fail(m, "%s would have more elements than 64 bits count", name);
         if (!mod_ok(m)) return t;

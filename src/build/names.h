@@ -113,6 +113,7 @@
 #pragma redefine_extname leaky_relu_inplace tare_def_leaky_relu_inplace
 #pragma redefine_extname leave_config tare_def_leave_config
 #pragma redefine_extname leftover tare_def_leftover
+#pragma redefine_extname leftover_or tare_def_leftover_or
 #pragma redefine_extname len tare_def_len
 #pragma redefine_extname linear tare_def_linear
 #pragma redefine_extname linear_as tare_def_linear_as

@@ -66,7 +66,7 @@ static void check_yarn(const parameters *p, int64_t d) {
         if (set(p, "mscale") && set(p, "mscale_all_dim") && !given(p, "attention_factor")) needed(p, scales[i]);
     }
     if (ok(p) && (theta <= 0 || theta == 1)) refuse_value(p, "rope_type \"yarn\" needs a rope_theta above 0 other than 1");
-    if (ok(p) && d % 2 && d != 3) refuse_value(p, "rope_type \"yarn\" needs an even number of rotary dimensions");
+    if (ok(p) && d % 2 && d > 3) refuse_value(p, "rope_type \"yarn\" needs an even number of rotary dimensions");
 }
 static void settle_llama3(const parameters *p, rope *r) {
     r->factor = needed(p, "factor");
@@ -137,7 +137,7 @@ static int64_t entries_of(const parameters *p, int64_t d) {
     int64_t n = (d + 1) / 2;
     if (!strcmp(p->type, "linear")) needed(p, "factor");
     else if (!strcmp(p->type, "dynamic")) check_dynamic(p, d);
-    else if (!strcmp(p->type, "yarn")) check_yarn(p, d);
+    else if (!strcmp(p->type, "yarn")) return check_yarn(p, d), d == 1 ? 0 : n; /* it blends d / 2 entries: of 1, none */
     else if (!strcmp(p->type, "llama3")) check_llama3(p);
     else if (!strcmp(p->type, "longrope")) return check_longrope(p, n);
     else if (!strcmp(p->type, "proportional")) return proportional(p);
@@ -161,8 +161,8 @@ static const struct rope *table(mod *m, const cfg *c, val params, bool partial) 
     bool shared = (partial || strcmp(p.type, "default")) && dict_get(params, "partial_rotary_factor").kind != VAL_ABSENT;
     if (shared) p.share = needed(&p, "partial_rotary_factor");
     double size = p.head * p.share;
-    int64_t d = size > 0 && size <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : 0;
-    if (mod_ok(m) && d < 1 && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head has no dimensions");
+    int64_t d = fabs(size) <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : -1;
+    if (mod_ok(m) && d < 0 && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head is below 0 or absurd");
     struct rope *r = arena_new(c->s->a, struct rope);
     bool of_head = !strcmp(p.type, "proportional") || (!strcmp(p.type, "default") && !partial);
     *r = (struct rope){.type = p.type, .theta = theta, .dim = d, .over = of_head ? p.head : (double)d};

@@ -6,6 +6,7 @@ void put(cfg *c, const char *key, val v, const char *formula); /* setattr(): ali
 val leftover(const cfg *c, const char *key);            /* kwargs.get(key): keys of the file that are no fields */
 void put_legacy(cfg *c, const char *key, val v, const char *spelling); /* put(), for a value that the file gives under an old spelling */
 val take(cfg *c, const char *key);                      /* kwargs.pop(key, absent) */
+void leftover_or(cfg *c, const char *key, val v);       /* kwargs.setdefault(key, v) */
 void drop(cfg *c, const char *key);                     /* delattr */
 val dict_new(cfg *c);
 val dict_put(cfg *c, val d, const char *key, val v);    /* a copy of d with key set */

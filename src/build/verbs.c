@@ -167,6 +167,7 @@ val leftover(const cfg *c, const char *key) {
     return left_get(c, key);
 }
 val take(cfg *c, const char *key) { return left_take(c, key); }
+void leftover_or(cfg *c, const char *key, val v) { left_default(c, key, v); }
 void drop(cfg *c, const char *key) {
     cfg_entry *e = cfg_entry_of(c, key);
     if (!e) return;
