@@ -119,6 +119,7 @@ const char *show(mod *m, num n);
 /* setattr(m, name, other): the same object under a second name. `other` lies outside of any list, and no more than 64
  * modules of a model have several names. */
 void share(mod *m, const char *name, mod *other);
+void unties(mod *m); /* self._tied_weights_keys = {}: this model ties nothing, whatever its class does */
 void fail(mod *m, const char *format, ...) __attribute__((format(printf, 2, 3))); /* refuses the build, naming the module path */
 
 /* self.name = nn.ModuleList([Fn(config, ...) for i in range(n)]). Layers whose decisions (below) agree are built once and
