@@ -214,6 +214,7 @@ tensor *add_buffer(mod *m, const char *name, made how, int dtype, bool persisten
 }
 void in_dtype(tensor *t, int dtype) { t->dtype = (uint8_t)dtype; }
 void freeze(tensor *t) { t->frozen = true; }
+void unties(mod *m) { m->unties = true; }
 void freeze_all(mod *m) {
     if (!mod_ok(m)) return;
     for (tensor *t = m->params; t; t = t->next) t->frozen = true;

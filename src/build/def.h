@@ -119,6 +119,7 @@ const char *show(mod *m, num n);
 /* setattr(m, name, other): the same object under a second name. `other` lies outside of any list, and no more than 64
  * modules of a model have several names. */
 void share(mod *m, const char *name, mod *other);
+void unties(mod *m); /* self._tied_weights_keys = {}: this model ties nothing, whatever its class does */
 void fail(mod *m, const char *format, ...) __attribute__((format(printf, 2, 3))); /* refuses the build, naming the module path */
 
 /* self.name = nn.ModuleList([Fn(config, ...) for i in range(n)]). Layers whose decisions (below) agree are built once and
@@ -152,9 +153,10 @@ mod *layer_list(mod *m);                         /* the list item that encloses 
  * `made` is how the constructor fills the tensor: kept for initialisation. Sizes follow, outermost first. */
 typedef struct made {
     enum { MADE_EMPTY, MADE_ZEROS, MADE_ONES, MADE_FULL, MADE_RANDN, MADE_RAND, MADE_NORMAL, MADE_UNIFORM, MADE_KAIMING_UNIFORM,
-           MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS } op;
+           MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS,
+           MADE_WAVES } op;
     double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in;
-                     * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS: the longest wave */
+                     * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS, WAVES: the longest wave */
     int64_t row;    /* NORMAL: this row is zeroed after the draw, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none */
     const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits */
 } made;
@@ -170,6 +172,8 @@ typedef struct made {
 #define TRIL ((made){.op = MADE_TRIL})     /* lower triangle of ones */
 /* Whisper's positions, (length, d): sines in the first half of a row, cosines in the second, of waves of up to max_time. */
 #define SINUSOIDS(max_time) ((made){.op = MADE_SINUSOIDS, .a = (max_time)})
+/* The first Transformer's positions, (length, d): sine and cosine of a wave side by side, computed in double. */
+#define WAVES(max_time) ((made){.op = MADE_WAVES, .a = (max_time)})
 
 enum { DT_DEFAULT = -1, DT_F32, DT_F16, DT_BF16, DT_F64, DT_I64, DT_I32, DT_I16, DT_I8, DT_U8, DT_BOOL, DT_C64, DT_F8_E4M3, DT_F8_E5M2 };
 enum { TRANSIENT = 0, PERSISTENT = 1 };

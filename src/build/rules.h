@@ -15,6 +15,8 @@ val list_new(cfg *c, const val *items, size_t n);
 val *list_room(cfg *c, const char *key, int64_t *n);
 val list_in(const val *items, int64_t n);
 val text_new(cfg *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The words between a text's `mark`s, in lower case and without the blanks around them. */
+val words_of(const cfg *c, const char *all, char mark);
 /* Class attribute of the config class, as dumped: "default_theta". */
 val class_value(const cfg *c, const char *key);
 /* ConfigClass(**d).to_dict(), for a config class of any family. */

@@ -144,6 +144,17 @@ static bool fill_sinusoids(const tensor_node *t, const fill *how, void *dst, tar
     return true;
 }
 
+static bool fill_waves(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    if (t->rank != 2 || !is_float(t->dtype)) return refuse_fill(t, err, "waves need rows of floats");
+    int64_t d = t->shape[1];
+    for (int64_t i = 0; i < t->elements; i++) {
+        int64_t column = i % d;
+        double angle = (double)(i / d) / pow(how->a, (double)(column / 2 * 2) / (double)d);
+        store(dst, i, t->dtype, (double)(float)(column % 2 ? cos(angle) : sin(angle)));
+    }
+    return true;
+}
+
 bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
     if (!can_store(t->dtype)) return refuse_fill(t, err, "its dtype is not one that initialisation writes");
     switch (how->op) {
@@ -155,6 +166,7 @@ bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *er
     case MADE_LINSPACE: return fill_linspace(t, how, dst, err);
     case MADE_ROPE: return fill_rope(t, how, dst, err);
     case MADE_SINUSOIDS: return fill_sinusoids(t, how, dst, err);
+    case MADE_WAVES: return fill_waves(t, how, dst, err);
     default: return refuse_fill(t, err, "it is not made by a formula");
     }
 }

@@ -86,6 +86,23 @@ static void sinusoids(void **state) {
     }
 }
 
+static void waves(void **state) {
+    (void)state;
+    static const struct { int dtype; const char *odd, *even; } rows[] = {
+        {TARE_F32, "b7f1c950bc270786", "647c7dc3111ec12c"},
+        {TARE_BF16, "86b622d4c1946c9f", "42c49aaac4d6701e"},
+        {TARE_F16, "e7cafe5a0252d3e0", "7d093cc840d6d761"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t bytes = tare_dtype_bytes((tare_dtype)rows[i].dtype);
+        void *odd = filled(WAVES(10000), rows[i].dtype, SHAPE(37, 45)), *even = filled(WAVES(10000), rows[i].dtype, SHAPE(512, 384));
+        digest_is(odd, 37 * 45 * bytes, rows[i].odd);
+        digest_is(even, 512 * 384 * bytes, rows[i].even);
+        free(odd);
+        free(even);
+    }
+}
+
 static void refused(made how, int dtype, const int64_t *shape, int rank, const char *message) {
     tensor_node t = tensor_of(dtype, shape, rank);
     fill f = {(int)how.op, how.a, how.b, how.row, how.of};
@@ -103,6 +120,7 @@ static void what_is_no_formula(void **state) {
     refused(TRIL, TARE_F32, SHAPE(2), "t: a triangle needs two axes");
     refused((made){.op = MADE_LINSPACE}, TARE_I64, SHAPE(2), "t: linspace is made in floating point");
     refused(SINUSOIDS(10000), TARE_F32, SHAPE(2, 2), "t: sinusoids need rows of an even number of floats, four or more");
+    refused(WAVES(10000), TARE_I64, SHAPE(2, 2), "t: waves need rows of floats");
     refused((made){.op = MADE_ROPE}, TARE_F32, SHAPE(2), "t: a rotary table has other entries");
     tensor_node t = tensor_of(TARE_F32, SHAPE(4, 8));
     fill f = {.op = MADE_SINUSOIDS, .a = 10000};
@@ -234,6 +252,7 @@ static void xielu_scalars(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars),       cmocka_unit_test(counts),       cmocka_unit_test(linspaces), cmocka_unit_test(sinusoids),
+        cmocka_unit_test(waves),
         cmocka_unit_test(what_is_no_formula), cmocka_unit_test(rotary_tables), cmocka_unit_test(scaled_entry_by_entry),
         cmocka_unit_test(magnitudes),    cmocka_unit_test(xielu_scalars),
     };

@@ -24,12 +24,13 @@ static void ProbeModel(mod *m, const cfg *c) {
     linear(norm, "inner", 2, 2, true);
     done(norm);
     share(m, "again", norm);
+    if (flag(c, "no_ties")) unties(m);
 }
 static const model_facts ProbePreTrainedModel = {
     .config = "ProbeConfig",
     .tied_weights_keys = MAP({"layers.2.proj.weight", "layers.0.proj.weight"}),
 };
-PROBE_FAMILY(", [\"num_hidden_layers\", \"int\", 4], [\"wide_layers\", \"list\", []], [\"two_names\", \"bool\", false]")
+PROBE_FAMILY(", [\"num_hidden_layers\", \"int\", 4], [\"wide_layers\", \"list\", []], [\"two_names\", \"bool\", false], [\"no_ties\", \"bool\", false]")
 
 static tare_model *open_probe(const char *json) {
     tare_error err = {0};
@@ -52,6 +53,13 @@ static void one_layer_is_tied_alone(void **state) {
     assert_null(owner_of(m, "layers.3.proj.weight"));
     assert_null(owner_of(m, "layers.2.conv.parametrizations.weight.original1"));
     assert_int_equal(tare_model_params(m), 3 * 8 + 4 * (1 + 4) + 10);
+    tare_model_free(m);
+}
+static void a_model_ties_nothing_after_all(void **state) {
+    (void)state;
+    tare_model *m = open_probe("{\"model_type\": \"probe\", \"no_ties\": true}");
+    assert_null(owner_of(m, "layers.2.proj.weight"));
+    assert_int_equal(tare_model_params(m), 4 * 8 + 4 * (1 + 4) + 10);
     tare_model_free(m);
 }
 static void a_module_has_two_names(void **state) {
@@ -143,6 +151,7 @@ static void a_copied_layer_keeps_its_steps(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_layer_is_tied_alone),     cmocka_unit_test(a_module_has_two_names),
+        cmocka_unit_test(a_model_ties_nothing_after_all),
         cmocka_unit_test(a_shared_module_is_counted_once), cmocka_unit_test(a_repeated_module_has_one_name),
         cmocka_unit_test(untied_layers_stay_one_run),  cmocka_unit_test(alternating_layers_share_bodies),
         cmocka_unit_test(a_copied_layer_keeps_its_steps),
