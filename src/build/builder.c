@@ -185,6 +185,10 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
     t->elements = 1;
     t->dtype = (uint8_t)m->b->dtype;
     t->how = (fill){(int)how.op, how.a, how.b, how.row, how.of};
+    if (how.op == MADE_ROTARY_SINUSOIDS) {
+        t->how.row = m->b->dtype;
+        if (t->dtype != DT_F64) t->dtype = DT_F32;
+    }
     for (int i = 0; i < rank; i++) {
         sizes[i] = shape[i];
         if (shape[i] < 1) fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
