@@ -191,7 +191,8 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
     }
     for (int i = 0; i < rank; i++) {
         sizes[i] = shape[i];
-        if (shape[i] < 1) fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
+        if (shape[i] < (how.op == MADE_ROPE ? 0 : 1)) /* a rotary table may be empty */
+            fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
         else if (!num_mul(t->elements, shape[i], &t->elements) || t->elements > INT64_MAX / 16)
             fail(m, "%s would have more elements than 64 bits count", name);
         if (!mod_ok(m)) return t;

@@ -161,8 +161,9 @@ static const struct rope *table(mod *m, const cfg *c, val params, bool partial) 
     bool shared = (partial || strcmp(p.type, "default")) && dict_get(params, "partial_rotary_factor").kind != VAL_ABSENT;
     if (shared) p.share = needed(&p, "partial_rotary_factor");
     double size = p.head * p.share;
-    int64_t d = size > 0 && size <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : 0;
-    if (mod_ok(m) && d < 1 && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head has no dimensions");
+    int64_t d = size > -1 && size <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : -1;
+    int64_t least = shared ? 0 : 1; /* a small part of a small head makes an empty table */
+    if (mod_ok(m) && d < least && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head has no dimensions");
     struct rope *r = arena_new(c->s->a, struct rope);
     bool of_head = !strcmp(p.type, "proportional") || (!strcmp(p.type, "default") && !partial);
     *r = (struct rope){.type = p.type, .theta = theta, .dim = d, .over = of_head ? p.head : (double)d};
