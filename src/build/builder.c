@@ -185,6 +185,10 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
     t->elements = 1;
     t->dtype = (uint8_t)m->b->dtype;
     t->how = (fill){(int)how.op, how.a, how.b, how.row, how.of};
+    if (how.op == MADE_ROTARY_SINUSOIDS) {
+        t->how.row = m->b->dtype;
+        if (t->dtype != DT_F64) t->dtype = DT_F32;
+    }
     int64_t least = how.op == MADE_ROPE ? 0 : 1; /* a head of which too little rotates has an empty table */
     for (int i = 0; i < rank; i++) {
         sizes[i] = shape[i];

@@ -120,6 +120,7 @@ const char *show(mod *m, num n);
  * modules of a model have several names. */
 void share(mod *m, const char *name, mod *other);
 void unties(mod *m); /* self._tied_weights_keys = {}: this model ties nothing, whatever its class does */
+bool flash_attention(const cfg *c); /* the models of this config were asked for a flash implementation: some have other classes then */
 void fail(mod *m, const char *format, ...) __attribute__((format(printf, 2, 3))); /* refuses the build, naming the module path */
 
 /* self.name = nn.ModuleList([Fn(config, ...) for i in range(n)]). Layers whose decisions (below) agree are built once and
@@ -154,10 +155,12 @@ mod *layer_list(mod *m);                         /* the list item that encloses 
 typedef struct made {
     enum { MADE_EMPTY, MADE_ZEROS, MADE_ONES, MADE_FULL, MADE_RANDN, MADE_RAND, MADE_NORMAL, MADE_UNIFORM, MADE_KAIMING_UNIFORM,
            MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS,
-           MADE_WAVES } op;
+            MADE_ROTARY_SINUSOIDS, MADE_DOUBLE_SINUSOIDS } op;
     double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in;
-                     * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS, WAVES: the longest wave */
-    int64_t row;    /* NORMAL: this row is zeroed after the draw, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none */
+                     * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS: the longest wave; TRIL: the width, 0: all; ROTARY_SINUSOIDS,
+                     * DOUBLE_SINUSOIDS: the base, over */
+    int64_t row;    /* NORMAL: this row is zeroed after the draw, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none;
+                     * ROTARY_SINUSOIDS: torch's default dtype; DOUBLE_SINUSOIDS: whether sine and cosine alternate */
     const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits */
 } made;
 #define EMPTY ((made){.op = MADE_EMPTY})
@@ -170,10 +173,14 @@ typedef struct made {
 #define UNIFORM(from, to) ((made){.op = MADE_UNIFORM, .a = (from), .b = (to)})
 #define ARANGE ((made){.op = MADE_ARANGE}) /* 0, 1, 2, ... along the last axis */
 #define TRIL ((made){.op = MADE_TRIL})     /* lower triangle of ones */
+#define TRIL_BAND(width) ((made){.op = MADE_TRIL, .a = (double)(width)}) /* of it, the width (1 or more) that ends in the diagonal */
 /* Whisper's positions, (length, d): sines in the first half of a row, cosines in the second, of waves of up to max_time. */
 #define SINUSOIDS(max_time) ((made){.op = MADE_SINUSOIDS, .a = (max_time)})
-/* The first Transformer's positions, (length, d): sine and cosine of a wave side by side, computed in double. */
-#define WAVES(max_time) ((made){.op = MADE_WAVES, .a = (max_time)})
+/* The same rows at the rates base ** (-2i / over): GPT-J's, with rates in torch's default dtype and a buffer that is float32 all the
+ * same; and those computed in double precision over the length of a row, in halves (Pegasus) or sine and cosine side by side (XLM). */
+#define ROTARY_SINUSOIDS(base, over) ((made){.op = MADE_ROTARY_SINUSOIDS, .a = (base), .b = (double)(over)})
+#define DOUBLE_SINUSOIDS(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base)})
+#define ALTERNATING_SINUSOIDS(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base), .row = 1})
 
 enum { DT_DEFAULT = -1, DT_F32, DT_F16, DT_BF16, DT_F64, DT_I64, DT_I32, DT_I16, DT_I8, DT_U8, DT_BOOL, DT_C64, DT_F8_E4M3, DT_F8_E5M2 };
 enum { TRANSIENT = 0, PERSISTENT = 1 };

@@ -55,6 +55,7 @@
 #pragma redefine_extname fill_text tare_def_fill_text
 #pragma redefine_extname flag tare_def_flag
 #pragma redefine_extname flag_or tare_def_flag_or
+#pragma redefine_extname flash_attention tare_def_flash_attention
 #pragma redefine_extname flatten tare_def_flatten
 #pragma redefine_extname force_flag tare_def_force_flag
 #pragma redefine_extname freeze tare_def_freeze

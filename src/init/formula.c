@@ -26,18 +26,22 @@ static void fill_arange(const tensor_node *t, void *dst) {
     int64_t n = last_axis(t);
     for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, (double)(i % n));
 }
-static void fill_tril(const tensor_node *t, void *dst) {
-    int64_t n = last_axis(t), rows = t->shape[t->rank - 2];
-    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, i % n <= i / n % rows);
+static void fill_tril(const tensor_node *t, const fill *how, void *dst) {
+    int64_t n = last_axis(t), rows = t->shape[t->rank - 2], width = how->a > 0 ? (int64_t)how->a : rows;
+    for (int64_t i = 0; i < t->elements; i++) {
+        int64_t before = i / n % rows - i % n;
+        store(dst, i, t->dtype, before >= 0 && before < width);
+    }
 }
 
 /* ---- linspace ----------------------------------------------------------------------------------------------------- */
 
 /* Sixteen-bit floats are rounded after every step. */
-static float in_dtype_of(const tensor_node *t, float x) {
-    if (t->dtype == TARE_BF16) return from_bf16(to_bf16(x));
-    return t->dtype == TARE_F16 ? from_f16(to_f16(x)) : x;
+static float rounded(int64_t dtype, float x) {
+    if (dtype == TARE_BF16) return from_bf16(to_bf16(x));
+    return dtype == TARE_F16 ? from_f16(to_f16(x)) : x;
 }
+static float in_dtype_of(const tensor_node *t, float x) { return rounded(t->dtype, x); }
 static double linspace_at(const tensor_node *t, double from, double to, int64_t n, int64_t i) {
     bool begin = i < n / 2;
     int64_t steps = begin ? i : n - 1 - i;
@@ -119,19 +123,15 @@ static void store_waves(const tensor_node *t, const float *angles, int64_t first
         store(dst, at + half, t->dtype, (double)cosines[i]);
     }
 }
-static bool fill_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
-    if (t->rank != 2 || t->shape[1] % 2 || t->shape[1] < 4 || !is_float(t->dtype) || t->dtype == TARE_F64)
-        return refuse_fill(t, err, "sinusoids need rows of an even number of floats, four or more");
+static float *rates_room(const tensor_node *t, int64_t n, tare_error *err) {
+    float *rates = tarei_malloc((size_t)n * sizeof *rates);
+    if (!rates) error_set(err, TARE_IO, "out_of_memory", t->name, "%s: out of memory", t->name);
+    return rates;
+}
+/* Every angle is a position times a rate, rounded as the tensor is. */
+static void fill_waves(const tensor_node *t, const float *rates, void *dst) {
     int64_t half = t->shape[1] / 2, all = t->shape[0] * half;
-    float *rates = tarei_malloc((size_t)half * sizeof *rates), angles[RUN], slope = (float)(-(log(how->a) / (double)(half - 1)));
-    if (!rates) {
-        error_set(err, TARE_IO, "out_of_memory", t->name, "%s: out of memory", t->name);
-        return false;
-    }
-    for (int64_t i = 0; i < half; i++) {
-        float x = in_dtype_of(t, slope * in_dtype_of(t, (float)i));
-        rates[i] = in_dtype_of(t, t->dtype == TARE_F32 ? vec_exp(x) : half_exp(x));
-    }
+    float angles[RUN];
     for (int64_t first = 0; first < all; first += RUN) {
         size_t n = all - first < RUN ? (size_t)(all - first) : RUN;
         for (size_t i = 0; i < n; i++) {
@@ -140,17 +140,46 @@ static bool fill_sinusoids(const tensor_node *t, const fill *how, void *dst, tar
         }
         store_waves(t, angles, first, n, dst);
     }
+}
+static bool fill_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    if (t->rank != 2 || t->shape[1] % 2 || t->shape[1] < 4 || !is_float(t->dtype) || t->dtype == TARE_F64)
+        return refuse_fill(t, err, "sinusoids need rows of an even number of floats, four or more");
+    int64_t half = t->shape[1] / 2;
+    float *rates = rates_room(t, half, err), slope = (float)(-(log(how->a) / (double)(half - 1)));
+    if (!rates) return false;
+    for (int64_t i = 0; i < half; i++) {
+        float x = in_dtype_of(t, slope * in_dtype_of(t, (float)i));
+        rates[i] = in_dtype_of(t, t->dtype == TARE_F32 ? vec_exp(x) : half_exp(x));
+    }
+    fill_waves(t, rates, dst);
     free(rates);
     return true;
 }
-
-static bool fill_waves(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
-    if (t->rank != 2 || !is_float(t->dtype)) return refuse_fill(t, err, "waves need rows of floats");
-    int64_t d = t->shape[1];
+/* Rates in the dtype that was torch's default, of which a vector holds 16 or 32; the waves are float32. */
+static bool fill_rotary_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    if (t->rank != 2 || t->shape[1] % 2 || t->dtype != TARE_F32)
+        return refuse_fill(t, err, "rotary sinusoids need rows of an even number of float32");
+    int64_t half = t->shape[1] / 2, whole = half - half % (how->row == TARE_F32 ? 32 : 64);
+    float *rates = rates_room(t, half, err), base = rounded(how->row, (float)how->a);
+    if (!rates) return false;
+    for (int64_t i = 0; i < half; i++) {
+        float exponent = rounded(how->row, rounded(how->row, (float)(2 * i)) / (float)how->b);
+        float power = rounded(how->row, i < whole ? vec_pow(base, exponent) : powf(base, exponent));
+        rates[i] = rounded(how->row, 1 / power);
+    }
+    fill_waves(t, rates, dst);
+    free(rates);
+    return true;
+}
+/* An odd row has one sine more. Doubles are float32 before they are anything less. */
+static bool fill_double_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    if (t->rank != 2 || !is_float(t->dtype)) return refuse_fill(t, err, "sinusoids need rows of floats");
+    int64_t n = t->shape[1], sines = n - n / 2;
     for (int64_t i = 0; i < t->elements; i++) {
-        int64_t column = i % d;
-        double angle = (double)(i / d) / pow(how->a, (double)(column / 2 * 2) / (double)d);
-        store(dst, i, t->dtype, (double)(float)(column % 2 ? cos(angle) : sin(angle)));
+        int64_t column = i % n, wave = how->row ? column / 2 : column % sines;
+        bool sine = how->row ? column % 2 == 0 : column < sines;
+        double angle = (double)(i / n) / pow(how->a, (double)(2 * wave) / (double)n);
+        store(dst, i, t->dtype, (double)(float)(sine ? sin(angle) : cos(angle)));
     }
     return true;
 }
@@ -162,11 +191,12 @@ bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *er
     case MADE_ONES: return fill_scalar(t, 1, dst), true;
     case MADE_FULL: return fill_scalar(t, how->a, dst), true;
     case MADE_ARANGE: return fill_arange(t, dst), true;
-    case MADE_TRIL: return t->rank < 2 ? refuse_fill(t, err, "a triangle needs two axes") : (fill_tril(t, dst), true);
+    case MADE_TRIL: return t->rank < 2 ? refuse_fill(t, err, "a triangle needs two axes") : (fill_tril(t, how, dst), true);
     case MADE_LINSPACE: return fill_linspace(t, how, dst, err);
     case MADE_ROPE: return fill_rope(t, how, dst, err);
     case MADE_SINUSOIDS: return fill_sinusoids(t, how, dst, err);
-    case MADE_WAVES: return fill_waves(t, how, dst, err);
+    case MADE_ROTARY_SINUSOIDS: return fill_rotary_sinusoids(t, how, dst, err);
+    case MADE_DOUBLE_SINUSOIDS: return fill_double_sinusoids(t, how, dst, err);
     default: return refuse_fill(t, err, "it is not made by a formula");
     }
 }

@@ -55,6 +55,8 @@ static void counts(void **state) {
     FILLED_IS(float, ARANGE, TARE_F32, SHAPE(3), 0, 1, 2);
     FILLED_IS(uint8_t, TRIL, TARE_BOOL, SHAPE(1, 2, 3, 3), 1, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1);
     FILLED_IS(float, TRIL, TARE_F32, SHAPE(2, 3), 1, 0, 0, 1, 1, 0);
+    FILLED_IS(uint8_t, TRIL_BAND(2), TARE_BOOL, SHAPE(4, 4), 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1);
+    FILLED_IS(float, TRIL_BAND(1), TARE_F32, SHAPE(1, 2, 2), 1, 0, 0, 1);
 }
 static void linspaces(void **state) {
     (void)state;
@@ -86,21 +88,50 @@ static void sinusoids(void **state) {
     }
 }
 
-static void waves(void **state) {
+static void rotary_sinusoids(void **state) {
     (void)state;
-    static const struct { int dtype; const char *odd, *even; } rows[] = {
-        {TARE_F32, "b7f1c950bc270786", "647c7dc3111ec12c"},
-        {TARE_BF16, "86b622d4c1946c9f", "42c49aaac4d6701e"},
-        {TARE_F16, "e7cafe5a0252d3e0", "7d093cc840d6d761"},
+    static const struct { int dtype; const char *small, *odd, *gptj, *wide; } rows[] = { /* of torch's default dtype */
+        {TARE_F32, "79dee2b7a62ce5e0", "6a748a96bff95a40", "5d65832c28204c90", "53edfbd5afd5871d"},
+        {TARE_BF16, "a7da7d41f4680177", "37dca536d789a010", "3274aa10d48b8f5e", "7f31339b02dbd3c8"},
+        {TARE_F16, "81b5a50da30aae25", "f93856acc6639129", "a2fe1e80229128b0", "f299a1f5104c961a"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static const struct { int64_t length, over; } sizes[] = {{37, 20}, {37, 25}, {2048, 64}, {16, 300}};
+        const char *const want[] = {rows[i].small, rows[i].odd, rows[i].gptj, rows[i].wide};
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+            int64_t width = sizes[k].over + sizes[k].over % 2;
+            made how = ROTARY_SINUSOIDS(10000, sizes[k].over);
+            how.row = rows[i].dtype;
+            void *data = filled(how, TARE_F32, SHAPE(sizes[k].length, width));
+            digest_is(data, (size_t)(sizes[k].length * width) * sizeof(float), want[k]);
+            free(data);
+        }
+    }
+}
+static void double_sinusoids(void **state) {
+    (void)state;
+    static const struct { int dtype; const char *small, *odd, *alternating, *wide; } rows[] = {
+        {TARE_F32, "429f0bc4b05d92d6", "8471fb2557b64656", "b7f1c950bc270786", "647c7dc3111ec12c"},
+        {TARE_BF16, "87d253811985cd1b", "001e777653c1b9ed", "86b622d4c1946c9f", "42c49aaac4d6701e"},
+        {TARE_F16, "d97e26cccf50904f", "ab0c65449c88e55e", "e7cafe5a0252d3e0", "7d093cc840d6d761"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t bytes = tare_dtype_bytes((tare_dtype)rows[i].dtype);
-        void *odd = filled(WAVES(10000), rows[i].dtype, SHAPE(37, 45)), *even = filled(WAVES(10000), rows[i].dtype, SHAPE(512, 384));
-        digest_is(odd, 37 * 45 * bytes, rows[i].odd);
-        digest_is(even, 512 * 384 * bytes, rows[i].even);
-        free(odd);
-        free(even);
+        const struct { made how; int64_t length, width; const char *want; } cases[] = {
+            {DOUBLE_SINUSOIDS(10000), 37, 48, rows[i].small},
+            {DOUBLE_SINUSOIDS(10000), 37, 25, rows[i].odd},
+            {ALTERNATING_SINUSOIDS(10000), 37, 45, rows[i].alternating},
+            {ALTERNATING_SINUSOIDS(10000), 512, 384, rows[i].wide},
+        };
+        for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+            void *data = filled(cases[k].how, rows[i].dtype, SHAPE(cases[k].length, cases[k].width));
+            digest_is(data, (size_t)(cases[k].length * cases[k].width) * bytes, cases[k].want);
+            free(data);
+        }
     }
+    void *pegasus = filled(DOUBLE_SINUSOIDS(10000), TARE_F32, SHAPE(1024, 1024));
+    digest_is(pegasus, 1024 * 1024 * sizeof(float), "07c44ca6d989e378");
+    free(pegasus);
 }
 
 static void refused(made how, int dtype, const int64_t *shape, int rank, const char *message) {
@@ -120,7 +151,8 @@ static void what_is_no_formula(void **state) {
     refused(TRIL, TARE_F32, SHAPE(2), "t: a triangle needs two axes");
     refused((made){.op = MADE_LINSPACE}, TARE_I64, SHAPE(2), "t: linspace is made in floating point");
     refused(SINUSOIDS(10000), TARE_F32, SHAPE(2, 2), "t: sinusoids need rows of an even number of floats, four or more");
-    refused(WAVES(10000), TARE_I64, SHAPE(2, 2), "t: waves need rows of floats");
+    refused(ROTARY_SINUSOIDS(10000, 2), TARE_BF16, SHAPE(2, 2), "t: rotary sinusoids need rows of an even number of float32");
+    refused(DOUBLE_SINUSOIDS(10000), TARE_I64, SHAPE(2, 2), "t: sinusoids need rows of floats");
     refused((made){.op = MADE_ROPE}, TARE_F32, SHAPE(2), "t: a rotary table has other entries");
     tensor_node t = tensor_of(TARE_F32, SHAPE(4, 8));
     fill f = {.op = MADE_SINUSOIDS, .a = 10000};
@@ -252,7 +284,7 @@ static void xielu_scalars(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars),       cmocka_unit_test(counts),       cmocka_unit_test(linspaces), cmocka_unit_test(sinusoids),
-        cmocka_unit_test(waves),
+        cmocka_unit_test(rotary_sinusoids), cmocka_unit_test(double_sinusoids),
         cmocka_unit_test(what_is_no_formula), cmocka_unit_test(rotary_tables), cmocka_unit_test(scaled_entry_by_entry),
         cmocka_unit_test(magnitudes),    cmocka_unit_test(xielu_scalars),
     };
