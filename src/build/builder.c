@@ -1,6 +1,7 @@
 /* Modules, tensors and lists under construction. */
 #include "builder.h"
 #include "../core/format.h"
+#include "../core/half.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +70,10 @@ const char *show(mod *m, num n) {
     char text[NUM_TEXT];
     size_t k = num_int(text, n.i);
     return arena_text(m->b->s->a, text, k);
+}
+
+num linspace(const mod *m, double from, double to, int64_t n, int64_t i) {
+    return num_f(linspace_in(m->b->dtype, from, to, n, i));
 }
 
 /* ---- modules ---- */

@@ -116,6 +116,8 @@ mod *sequential(mod *m, const char *name);
 void extra_repr(mod *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* One Python number or tuple for extra_repr; the text lives as long as the model. */
 const char *show(mod *m, num n);
+/* torch.linspace(from, to, n)[i].item(), in torch's default dtype here. */
+num linspace(const mod *m, double from, double to, int64_t n, int64_t i);
 /* setattr(m, name, other): the same object under a second name. `other` lies outside of any list, and no more than 64
  * modules of a model have several names. */
 void share(mod *m, const char *name, mod *other);

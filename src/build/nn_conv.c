@@ -19,6 +19,7 @@ static bool all_equal(const int64_t *sizes, int n, int64_t to) {
 
 static const char *tuple_text(mod *m, const int64_t *sizes, int n, bool as_list) {
     const char *open = as_list ? "[" : "(", *close = as_list ? "]" : ")";
+    if (!n) return as_list ? "[]" : "()";
     if (n == 1) return mod_printf(m, as_list ? "[%" PRId64 "]" : "(%" PRId64 ",)", sizes[0]);
     if (n == 2) return mod_printf(m, "%s%" PRId64 ", %" PRId64 "%s", open, sizes[0], sizes[1], close);
     return mod_printf(m, "%s%" PRId64 ", %" PRId64 ", %" PRId64 "%s", open, sizes[0], sizes[1], sizes[2], close);

@@ -161,6 +161,10 @@ void force_flag(cfg *c, const char *key, bool v) {
     put(c, key, val_bool(v), "always");
 }
 void put_legacy(cfg *c, const char *key, val v, const char *spelling) { cfg_set(c, key, v, TARE_FROM_LEGACY, spelling); }
+bool defaulted(const cfg *c, const char *key) {
+    const cfg_entry *e = cfg_entry_of(c, key);
+    return e && e->origin == TARE_FROM_DEFAULT;
+}
 val leftover(const cfg *c, const char *key) {
     for (uint32_t i = 0; i < c->left_n; i++)
         if (same_word(c->left[i].key, key)) c->left[i].read = true;

@@ -2,7 +2,7 @@
 #include "formula.h"
 #include "../build/def.h"
 #include "../core/error.h"
-#include "half.h"
+#include "../core/half.h"
 #include "store.h"
 #include "vecmath.h"
 #include <stdlib.h>
@@ -33,31 +33,11 @@ static void fill_tril(const tensor_node *t, void *dst) {
 
 /* ---- linspace ----------------------------------------------------------------------------------------------------- */
 
-/* Sixteen-bit floats are rounded after every step. */
-static float in_dtype_of(const tensor_node *t, float x) {
-    if (t->dtype == TARE_BF16) return from_bf16(to_bf16(x));
-    return t->dtype == TARE_F16 ? from_f16(to_f16(x)) : x;
-}
-static double linspace_at(const tensor_node *t, double from, double to, int64_t n, int64_t i) {
-    bool begin = i < n / 2;
-    int64_t steps = begin ? i : n - 1 - i;
-    if (t->dtype == TARE_F64) {
-        double by = (to - from) / (double)(n - 1);
-        return begin ? fma(by, (double)steps, from) : fma(-by, (double)steps, to);
-    }
-    float a = in_dtype_of(t, (float)from), b = in_dtype_of(t, (float)to);
-    float by = in_dtype_of(t, in_dtype_of(t, b - a) / in_dtype_of(t, (float)(n - 1)));
-    float base = begin ? a : b, sign = begin ? 1 : -1;
-    if (t->dtype == TARE_F32) return (double)fmaf(sign * by, (float)steps, base);
-    return (double)(base + sign * in_dtype_of(t, by * in_dtype_of(t, (float)steps)));
-}
+static float in_dtype_of(const tensor_node *t, float x) { return half_round(t->dtype, x); }
 static bool fill_linspace(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
     int64_t n = last_axis(t);
     if (!is_float(t->dtype)) return refuse_fill(t, err, "linspace is made in floating point");
-    for (int64_t i = 0; i < t->elements; i++) {
-        bool many = n > 1 && i % n > 0;
-        store(dst, i, t->dtype, many ? linspace_at(t, how->a, how->b, n, i % n) : how->a);
-    }
+    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, linspace_in(t->dtype, how->a, how->b, n, i % n));
     return true;
 }
 
