@@ -154,9 +154,10 @@ mod *layer_list(mod *m);                         /* the list item that encloses 
  * `made` is how the constructor fills the tensor: kept for initialisation. Sizes follow, outermost first. */
 typedef struct made {
     enum { MADE_EMPTY, MADE_ZEROS, MADE_ONES, MADE_FULL, MADE_RANDN, MADE_RAND, MADE_NORMAL, MADE_UNIFORM, MADE_KAIMING_UNIFORM,
-           MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS } op;
+           MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS,
+           MADE_OFFSETS } op;
     double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in;
-                     * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS: the longest wave */
+                     * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS: the longest wave; OFFSETS: height, width */
     int64_t row;    /* NORMAL: this row is zeroed after the draw, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none */
     const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits */
 } made;
@@ -172,6 +173,8 @@ typedef struct made {
 #define TRIL ((made){.op = MADE_TRIL})     /* lower triangle of ones */
 /* Whisper's positions, (length, d): sines in the first half of a row, cosines in the second, of waves of up to max_time. */
 #define SINUSOIDS(max_time) ((made){.op = MADE_SINUSOIDS, .a = (max_time)})
+/* Of each two cells of a window h high and w wide, in its rows' order, the number of their offset among the (2h - 1)(2w - 1) there are. */
+#define OFFSETS(h, w) ((made){.op = MADE_OFFSETS, .a = (double)(h), .b = (double)(w)})
 
 enum { DT_DEFAULT = -1, DT_F32, DT_F16, DT_BF16, DT_F64, DT_I64, DT_I32, DT_I16, DT_I8, DT_U8, DT_BOOL, DT_C64, DT_F8_E4M3, DT_F8_E5M2 };
 enum { TRANSIENT = 0, PERSISTENT = 1 };

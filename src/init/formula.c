@@ -31,6 +31,16 @@ static void fill_tril(const tensor_node *t, void *dst) {
     for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, i % n <= i / n % rows);
 }
 
+static bool fill_offsets(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    int64_t h = (int64_t)how->a, w = (int64_t)how->b, cells = times(h, w);
+    if (cells < 1 || t->elements != times(cells, cells)) return refuse_fill(t, err, "offsets are of each two cells of a window");
+    for (int64_t i = 0; i < t->elements; i++) {
+        int64_t one = i / cells, other = i % cells, down = one / w - other / w, right = one % w - other % w;
+        store(dst, i, t->dtype, (double)((down + h - 1) * (2 * w - 1) + right + w - 1));
+    }
+    return true;
+}
+
 /* ---- linspace ----------------------------------------------------------------------------------------------------- */
 
 static float in_dtype_of(const tensor_node *t, float x) { return half_round(t->dtype, x); }
@@ -132,6 +142,7 @@ bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *er
     case MADE_FULL: return fill_scalar(t, how->a, dst), true;
     case MADE_ARANGE: return fill_arange(t, dst), true;
     case MADE_TRIL: return t->rank < 2 ? refuse_fill(t, err, "a triangle needs two axes") : (fill_tril(t, dst), true);
+    case MADE_OFFSETS: return fill_offsets(t, how, dst, err);
     case MADE_LINSPACE: return fill_linspace(t, how, dst, err);
     case MADE_ROPE: return fill_rope(t, how, dst, err);
     case MADE_SINUSOIDS: return fill_sinusoids(t, how, dst, err);

@@ -55,6 +55,8 @@ static void counts(void **state) {
     FILLED_IS(float, ARANGE, TARE_F32, SHAPE(3), 0, 1, 2);
     FILLED_IS(uint8_t, TRIL, TARE_BOOL, SHAPE(1, 2, 3, 3), 1, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1);
     FILLED_IS(float, TRIL, TARE_F32, SHAPE(2, 3), 1, 0, 0, 1, 1, 0);
+    FILLED_IS(int64_t, OFFSETS(2, 2), TARE_I64, SHAPE(16), 4, 3, 1, 0, 5, 4, 2, 1, 7, 6, 4, 3, 8, 7, 5, 4);
+    FILLED_IS(int64_t, OFFSETS(1, 2), TARE_I64, SHAPE(2, 2), 1, 0, 2, 1);
 }
 static void linspaces(void **state) {
     (void)state;
@@ -102,6 +104,7 @@ static void what_is_no_formula(void **state) {
     refused(ONES, TARE_F8_E4M3, SHAPE(2), "t: its dtype is not one that initialisation writes");
     refused(TRIL, TARE_F32, SHAPE(2), "t: a triangle needs two axes");
     refused((made){.op = MADE_LINSPACE}, TARE_I64, SHAPE(2), "t: linspace is made in floating point");
+    refused(OFFSETS(2, 2), TARE_I64, SHAPE(2), "t: offsets are of each two cells of a window");
     refused(SINUSOIDS(10000), TARE_F32, SHAPE(2, 2), "t: sinusoids need rows of an even number of floats, four or more");
     refused((made){.op = MADE_ROPE}, TARE_F32, SHAPE(2), "t: a rotary table has other entries");
     tensor_node t = tensor_of(TARE_F32, SHAPE(4, 8));
