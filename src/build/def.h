@@ -51,6 +51,7 @@ const cfg *part(const cfg *c, const char *key); /* a sub-config */
 int64_t num_labels(const cfg *c);             /* len(id2label) */
 #define NO_PAD INT64_MIN
 int64_t pad(const cfg *c);                    /* pad_token_id, or NO_PAD when null or absent */
+const char *attn_implementation(const cfg *c); /* "sdpa", "eager", ...: what the models of this config were settled on when they began */
 const cfg *text_config(const cfg *c);         /* get_text_config() */
 /* a * b, for products of more than two sizes: what does not fit in 64 bits becomes a size that is refused. */
 static inline int64_t times(int64_t a, int64_t b) {

@@ -11,6 +11,7 @@
 #pragma redefine_extname adaptive_max_pool2d tare_def_adaptive_max_pool2d
 #pragma redefine_extname add_buffer tare_def_add_buffer
 #pragma redefine_extname add_param tare_def_add_param
+#pragma redefine_extname attn_implementation tare_def_attn_implementation
 #pragma redefine_extname backbone_outputs tare_def_backbone_outputs
 #pragma redefine_extname backbone_to_dict tare_def_backbone_to_dict
 #pragma redefine_extname backbone_verify tare_def_backbone_verify

@@ -144,6 +144,8 @@ void writes(const cfg *c, const char *key, val v) {
     mine->written = dict_with(c->s->a, c->written, key, v);
 }
 
+const char *attn_implementation(const cfg *c) { return c->attn_chosen ? c->attn_chosen : ""; }
+
 /* ---- rules ---- */
 
 void put(cfg *c, const char *key, val v, const char *formula) { cfg_set(c, key, v, TARE_FROM_FORMULA, formula); }
