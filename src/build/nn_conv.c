@@ -103,7 +103,7 @@ static void conv_params(mod *x, const conv *c) {
     double fan_in = (double)columns;
     for (int i = 0; i < c->n; i++) fan_in *= (double)c->kernel[i];
     add_param(x, "weight", drawn_weight(fan_in), shape, 2 + c->n);
-    if (c->bias) param(x, "bias", drawn_evenly(1 / sqrt(fan_in)), c->out);
+    if (c->bias) param(x, "bias", drawn_evenly(fan_in > 0 ? 1 / sqrt(fan_in) : 0), c->out);
 }
 
 mod *conv_(mod *m, const char *name, int n, bool transposed, int64_t in, int64_t out, conv_spec s) {
