@@ -1,6 +1,7 @@
 /* Modules, tensors and lists under construction. */
 #include "builder.h"
 #include "../core/format.h"
+#include "../core/half.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +70,10 @@ const char *show(mod *m, num n) {
     char text[NUM_TEXT];
     size_t k = num_int(text, n.i);
     return arena_text(m->b->s->a, text, k);
+}
+
+num linspace(const mod *m, double from, double to, int64_t n, int64_t i) {
+    return num_f(linspace_in(m->b->dtype, from, to, n, i));
 }
 
 /* ---- modules ---- */
@@ -171,9 +176,15 @@ mod *sequential(mod *m, const char *name) { return holder(m, name, "Sequential",
 void mod_mark(mod *m, int kind) { if (mod_ok(m)) m->kind = (mod_kind)kind; }
 const char *mod_class(const mod *m) { return m->cls; }
 void mod_rename_class(mod *m, const char *cls) { if (mod_ok(m)) m->cls = cls; }
+void becomes(mod *m, const char *cls) { mod_rename_class(m, cls); }
 
 /* ---- tensors ---- */
 
+static bool empty_fits(const mod *m) {
+    while (m && !m->may_be_empty) m = m->parent;
+    return m;
+}
+void may_be_empty(mod *m) { if (mod_ok(m)) m->may_be_empty = true; }
 static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int rank, tensor **first, tensor **last) {
     if (!mod_ok(m)) return &m->b->spare;
     arena *a = m->b->s->a;
@@ -189,10 +200,10 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
         t->how.row = m->b->dtype;
         if (t->dtype != DT_F64) t->dtype = DT_F32;
     }
-    int64_t least = how.op == MADE_ROPE ? 0 : 1; /* a head of which too little rotates has an empty table */
     for (int i = 0; i < rank; i++) {
         sizes[i] = shape[i];
-        if (shape[i] < least) fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
+        if (shape[i] < 0 || (!shape[i] && !empty_fits(m)))
+            fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
         else if (!num_mul(t->elements, shape[i], &t->elements) || t->elements > INT64_MAX / 16)
             fail(m, "%s would have more elements than 64 bits count", name);
         if (!mod_ok(m)) return t;

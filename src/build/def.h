@@ -51,6 +51,7 @@ const cfg *part(const cfg *c, const char *key); /* a sub-config */
 int64_t num_labels(const cfg *c);             /* len(id2label) */
 #define NO_PAD INT64_MIN
 int64_t pad(const cfg *c);                    /* pad_token_id, or NO_PAD when null or absent */
+const char *attn_implementation(const cfg *c); /* "sdpa", "eager", ...: what the models of this config were settled on when they began */
 const cfg *text_config(const cfg *c);         /* get_text_config() */
 /* a * b, for products of more than two sizes: what does not fit in 64 bits becomes a size that is refused. */
 static inline int64_t times(int64_t a, int64_t b) {
@@ -116,6 +117,8 @@ mod *sequential(mod *m, const char *name);
 void extra_repr(mod *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* One Python number or tuple for extra_repr; the text lives as long as the model. */
 const char *show(mod *m, num n);
+/* torch.linspace(from, to, n)[i].item(), in torch's default dtype here. */
+num linspace(const mod *m, double from, double to, int64_t n, int64_t i);
 /* setattr(m, name, other): the same object under a second name. `other` lies outside of any list, and no more than 64
  * modules of a model have several names. */
 void share(mod *m, const char *name, mod *other);
@@ -148,6 +151,8 @@ int64_t layer_dim(mod *m, const cfg *c, const char *key);      /* list[index], a
 int64_t layer_count(mod *m, const cfg *c, const char *key);    /* list[index], an int >= 0 */
 int64_t layer_dim_before(mod *m, const cfg *c, const char *key, int64_t first); /* list[index - 1], or `first` for layer 0 */
 int64_t layer_idx(mod *m);                       /* the index itself: layers that ask are never folded */
+/* The layer is of another class than its list was told: where decisions settle which. */
+void becomes(mod *m, const char *cls);
 mod *layer_list(mod *m);                         /* the list item that encloses m's list, to ask about an outer list */
 
 /* ---- parameters and buffers ---------------------------------------------------------------------------------------
@@ -155,10 +160,10 @@ mod *layer_list(mod *m);                         /* the list item that encloses 
 typedef struct made {
     enum { MADE_EMPTY, MADE_ZEROS, MADE_ONES, MADE_FULL, MADE_RANDN, MADE_RAND, MADE_NORMAL, MADE_UNIFORM, MADE_KAIMING_UNIFORM,
            MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS,
-            MADE_ROTARY_SINUSOIDS, MADE_DOUBLE_SINUSOIDS } op;
+            MADE_ROTARY_SINUSOIDS, MADE_DOUBLE_SINUSOIDS, MADE_OFFSETS } op;
     double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in;
                      * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS: the longest wave; TRIL: the width, 0: all; ROTARY_SINUSOIDS,
-                     * DOUBLE_SINUSOIDS: the base, over */
+                     * DOUBLE_SINUSOIDS: the base, over; OFFSETS: height, width */
     int64_t row;    /* NORMAL: this row is zeroed after the draw, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none;
                      * ROTARY_SINUSOIDS: torch's default dtype; DOUBLE_SINUSOIDS: whether sine and cosine alternate */
     const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits */
@@ -181,6 +186,8 @@ typedef struct made {
 #define ROTARY_SINUSOIDS(base, over) ((made){.op = MADE_ROTARY_SINUSOIDS, .a = (base), .b = (double)(over)})
 #define DOUBLE_SINUSOIDS(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base)})
 #define ALTERNATING_SINUSOIDS(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base), .row = 1})
+/* Of each two cells of a window h high and w wide, in its rows' order, the number of their offset among the (2h - 1)(2w - 1) there are. */
+#define OFFSETS(h, w) ((made){.op = MADE_OFFSETS, .a = (double)(h), .b = (double)(w)})
 
 enum { DT_DEFAULT = -1, DT_F32, DT_F16, DT_BF16, DT_F64, DT_I64, DT_I32, DT_I16, DT_I8, DT_U8, DT_BOOL, DT_C64, DT_F8_E4M3, DT_F8_E5M2 };
 enum { TRANSIENT = 0, PERSISTENT = 1 };
@@ -193,6 +200,8 @@ enum { TRANSIENT = 0, PERSISTENT = 1 };
 #define buffer_scalar(m, name, made, dtype, persistent) add_buffer((m), (name), (made), (dtype), (persistent), NULL, 0)
 tensor *add_param(mod *m, const char *name, made how, const int64_t *shape, int rank);
 tensor *add_buffer(mod *m, const char *name, made how, int dtype, bool persistent, const int64_t *shape, int rank);
+/* Tensors below m may have no elements, where the reference works out a size that a config can make 0. Elsewhere 0 is refused. */
+void may_be_empty(mod *m);
 void in_dtype(tensor *t, int dtype); /* the constructor names a dtype */
 void freeze(tensor *t);              /* requires_grad = False */
 void freeze_all(mod *m);             /* for every parameter below */

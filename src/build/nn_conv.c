@@ -19,6 +19,7 @@ static bool all_equal(const int64_t *sizes, int n, int64_t to) {
 
 static const char *tuple_text(mod *m, const int64_t *sizes, int n, bool as_list) {
     const char *open = as_list ? "[" : "(", *close = as_list ? "]" : ")";
+    if (!n) return as_list ? "[]" : "()";
     if (n == 1) return mod_printf(m, as_list ? "[%" PRId64 "]" : "(%" PRId64 ",)", sizes[0]);
     if (n == 2) return mod_printf(m, "%s%" PRId64 ", %" PRId64 "%s", open, sizes[0], sizes[1], close);
     return mod_printf(m, "%s%" PRId64 ", %" PRId64 ", %" PRId64 "%s", open, sizes[0], sizes[1], sizes[2], close);
@@ -102,7 +103,7 @@ static void conv_params(mod *x, const conv *c) {
     double fan_in = (double)columns;
     for (int i = 0; i < c->n; i++) fan_in *= (double)c->kernel[i];
     add_param(x, "weight", drawn_weight(fan_in), shape, 2 + c->n);
-    if (c->bias) param(x, "bias", drawn_evenly(1 / sqrt(fan_in)), c->out);
+    if (c->bias) param(x, "bias", drawn_evenly(fan_in > 0 ? 1 / sqrt(fan_in) : 0), c->out);
 }
 
 mod *conv_(mod *m, const char *name, int n, bool transposed, int64_t in, int64_t out, conv_spec s) {

@@ -3,6 +3,7 @@
 
 val get(const cfg *c, const char *key);                 /* absent when there is none; the read is noted */
 void put(cfg *c, const char *key, val v, const char *formula); /* setattr(): aliases apply, a field's type is checked */
+bool defaulted(const cfg *c, const char *key);          /* nobody gave it: a default, which may be a tuple where a file has lists */
 val leftover(const cfg *c, const char *key);            /* kwargs.get(key): keys of the file that are no fields */
 void put_legacy(cfg *c, const char *key, val v, const char *spelling); /* put(), for a value that the file gives under an old spelling */
 val take(cfg *c, const char *key);                      /* kwargs.pop(key, absent) */

@@ -145,6 +145,8 @@ void writes(const cfg *c, const char *key, val v) {
     mine->written = dict_with(c->s->a, c->written, key, v);
 }
 
+const char *attn_implementation(const cfg *c) { return c->attn_chosen ? c->attn_chosen : ""; }
+
 /* ---- rules ---- */
 
 void put(cfg *c, const char *key, val v, const char *formula) { cfg_set(c, key, v, TARE_FROM_FORMULA, formula); }
@@ -162,6 +164,10 @@ void force_flag(cfg *c, const char *key, bool v) {
     put(c, key, val_bool(v), "always");
 }
 void put_legacy(cfg *c, const char *key, val v, const char *spelling) { cfg_set(c, key, v, TARE_FROM_LEGACY, spelling); }
+bool defaulted(const cfg *c, const char *key) {
+    const cfg_entry *e = cfg_entry_of(c, key);
+    return e && e->origin == TARE_FROM_DEFAULT;
+}
 val leftover(const cfg *c, const char *key) {
     for (uint32_t i = 0; i < c->left_n; i++)
         if (same_word(c->left[i].key, key)) c->left[i].read = true;

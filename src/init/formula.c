@@ -2,7 +2,7 @@
 #include "formula.h"
 #include "../build/def.h"
 #include "../core/error.h"
-#include "half.h"
+#include "../core/half.h"
 #include "store.h"
 #include "vecmath.h"
 #include <stdlib.h>
@@ -34,34 +34,23 @@ static void fill_tril(const tensor_node *t, const fill *how, void *dst) {
     }
 }
 
+static bool fill_offsets(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    int64_t h = (int64_t)how->a, w = (int64_t)how->b, cells = times(h, w);
+    if (cells < 1 || t->elements != times(cells, cells)) return refuse_fill(t, err, "offsets are of each two cells of a window");
+    for (int64_t i = 0; i < t->elements; i++) {
+        int64_t one = i / cells, other = i % cells, down = one / w - other / w, right = one % w - other % w;
+        store(dst, i, t->dtype, (double)((down + h - 1) * (2 * w - 1) + right + w - 1));
+    }
+    return true;
+}
+
 /* ---- linspace ----------------------------------------------------------------------------------------------------- */
 
-/* Sixteen-bit floats are rounded after every step. */
-static float rounded(int64_t dtype, float x) {
-    if (dtype == TARE_BF16) return from_bf16(to_bf16(x));
-    return dtype == TARE_F16 ? from_f16(to_f16(x)) : x;
-}
-static float in_dtype_of(const tensor_node *t, float x) { return rounded(t->dtype, x); }
-static double linspace_at(const tensor_node *t, double from, double to, int64_t n, int64_t i) {
-    bool begin = i < n / 2;
-    int64_t steps = begin ? i : n - 1 - i;
-    if (t->dtype == TARE_F64) {
-        double by = (to - from) / (double)(n - 1);
-        return begin ? fma(by, (double)steps, from) : fma(-by, (double)steps, to);
-    }
-    float a = in_dtype_of(t, (float)from), b = in_dtype_of(t, (float)to);
-    float by = in_dtype_of(t, in_dtype_of(t, b - a) / in_dtype_of(t, (float)(n - 1)));
-    float base = begin ? a : b, sign = begin ? 1 : -1;
-    if (t->dtype == TARE_F32) return (double)fmaf(sign * by, (float)steps, base);
-    return (double)(base + sign * in_dtype_of(t, by * in_dtype_of(t, (float)steps)));
-}
+static float in_dtype_of(const tensor_node *t, float x) { return half_round(t->dtype, x); }
 static bool fill_linspace(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
     int64_t n = last_axis(t);
     if (!is_float(t->dtype)) return refuse_fill(t, err, "linspace is made in floating point");
-    for (int64_t i = 0; i < t->elements; i++) {
-        bool many = n > 1 && i % n > 0;
-        store(dst, i, t->dtype, many ? linspace_at(t, how->a, how->b, n, i % n) : how->a);
-    }
+    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, linspace_in(t->dtype, how->a, how->b, n, i % n));
     return true;
 }
 
@@ -160,12 +149,12 @@ static bool fill_rotary_sinusoids(const tensor_node *t, const fill *how, void *d
     if (t->rank != 2 || t->shape[1] % 2 || t->dtype != TARE_F32)
         return refuse_fill(t, err, "rotary sinusoids need rows of an even number of float32");
     int64_t half = t->shape[1] / 2, whole = half - half % (how->row == TARE_F32 ? 32 : 64);
-    float *rates = rates_room(t, half, err), base = rounded(how->row, (float)how->a);
+    float *rates = rates_room(t, half, err), base = half_round((int)how->row, (float)how->a);
     if (!rates) return false;
     for (int64_t i = 0; i < half; i++) {
-        float exponent = rounded(how->row, rounded(how->row, (float)(2 * i)) / (float)how->b);
-        float power = rounded(how->row, i < whole ? vec_pow(base, exponent) : powf(base, exponent));
-        rates[i] = rounded(how->row, 1 / power);
+        float exponent = half_round((int)how->row, half_round((int)how->row, (float)(2 * i)) / (float)how->b);
+        float power = half_round((int)how->row, i < whole ? vec_pow(base, exponent) : powf(base, exponent));
+        rates[i] = half_round((int)how->row, 1 / power);
     }
     fill_waves(t, rates, dst);
     free(rates);
@@ -192,6 +181,7 @@ bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *er
     case MADE_FULL: return fill_scalar(t, how->a, dst), true;
     case MADE_ARANGE: return fill_arange(t, dst), true;
     case MADE_TRIL: return t->rank < 2 ? refuse_fill(t, err, "a triangle needs two axes") : (fill_tril(t, how, dst), true);
+    case MADE_OFFSETS: return fill_offsets(t, how, dst, err);
     case MADE_LINSPACE: return fill_linspace(t, how, dst, err);
     case MADE_ROPE: return fill_rope(t, how, dst, err);
     case MADE_SINUSOIDS: return fill_sinusoids(t, how, dst, err);

@@ -1,7 +1,7 @@
 /* Elements of tensors. */
 #include "store.h"
 #include "../../include/tare.h"
-#include "half.h"
+#include "../core/half.h"
 #include <math.h>
 
 bool is_float(int dtype) { return dtype == TARE_F32 || dtype == TARE_BF16 || dtype == TARE_F16 || dtype == TARE_F64; }

@@ -103,6 +103,8 @@ CASE(conv1d_all, "Conv1d(4, 8, kernel_size=(5,), stride=(2,), padding=(2,), dila
      conv1d(m, "x", 4, 8, .kernel = SIZE1(5), .stride = SIZE1(2), .padding = SIZE1(2), .dilation = SIZE1(3), .groups = 2, .no_bias = true))
 CASE(conv1d_braces, "Conv1d(3, 8, kernel_size=(5,), stride=(2,))", "weight F32 8x3x5; bias F32 8",
      conv1d(m, "x", 3, 8, .kernel = {5}, .stride = {2}))
+CASE(conv2d_no_axes, "Conv2d(3, 8, kernel_size=(), stride=())", "weight F32 8x3; bias F32 8",
+     conv_(m, "x", 0, false, 3, 8, (conv_spec){.kernel = {0, 0, 0, SIZE_TUPLE}, .stride = {0, 0, 0, SIZE_TUPLE}, .cls = "Conv2d"}))
 CASE(conv1d_same_reflect, "Conv1d(3, 8, kernel_size=(5,), stride=(1,), padding=same, padding_mode=reflect)", "weight F32 8x3x5; bias F32 8",
      conv1d(m, "x", 3, 8, .kernel = SIZE1(5), .padding_text = "same", .padding_mode = "reflect"))
 CASE(conv1d_circular, "Conv1d(3, 8, kernel_size=(3,), stride=(1,), padding=(1,), bias=False, padding_mode=circular)", "weight F32 8x3x3",

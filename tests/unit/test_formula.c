@@ -57,6 +57,8 @@ static void counts(void **state) {
     FILLED_IS(float, TRIL, TARE_F32, SHAPE(2, 3), 1, 0, 0, 1, 1, 0);
     FILLED_IS(uint8_t, TRIL_BAND(2), TARE_BOOL, SHAPE(4, 4), 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1);
     FILLED_IS(float, TRIL_BAND(1), TARE_F32, SHAPE(1, 2, 2), 1, 0, 0, 1);
+    FILLED_IS(int64_t, OFFSETS(2, 2), TARE_I64, SHAPE(16), 4, 3, 1, 0, 5, 4, 2, 1, 7, 6, 4, 3, 8, 7, 5, 4);
+    FILLED_IS(int64_t, OFFSETS(1, 2), TARE_I64, SHAPE(2, 2), 1, 0, 2, 1);
 }
 static void linspaces(void **state) {
     (void)state;
@@ -150,6 +152,7 @@ static void what_is_no_formula(void **state) {
     refused(ONES, TARE_F8_E4M3, SHAPE(2), "t: its dtype is not one that initialisation writes");
     refused(TRIL, TARE_F32, SHAPE(2), "t: a triangle needs two axes");
     refused((made){.op = MADE_LINSPACE}, TARE_I64, SHAPE(2), "t: linspace is made in floating point");
+    refused(OFFSETS(2, 2), TARE_I64, SHAPE(2), "t: offsets are of each two cells of a window");
     refused(SINUSOIDS(10000), TARE_F32, SHAPE(2, 2), "t: sinusoids need rows of an even number of floats, four or more");
     refused(ROTARY_SINUSOIDS(10000, 2), TARE_BF16, SHAPE(2, 2), "t: rotary sinusoids need rows of an even number of float32");
     refused(DOUBLE_SINUSOIDS(10000), TARE_I64, SHAPE(2, 2), "t: sinusoids need rows of floats");

@@ -1,4 +1,6 @@
 /* Floats as Python's repr() writes them, integers, edit distance. */
+#include "core/half.h"
+#include "tare.h"
 #include "core/num.h"
 #include <float.h>
 #include <limits.h>
@@ -120,10 +122,26 @@ static void test_mul(void **state) {
     assert_false(num_mul(-1, INT64_MIN, &out));
 }
 
+/* torch.linspace(0, 0.1, 5).tolist() */
+static void test_linspace(void **state) {
+    (void)state;
+    static const struct { int dtype; double v[5]; } rows[] = {
+        {TARE_F32, {0, 0.02500000037252903, 0.05000000074505806, 0.07500000298023224, 0.10000000149011612}},
+        {TARE_BF16, {0, 0.0250244140625, 0.050048828125, 0.0751953125, 0.10009765625}},
+        {TARE_F16, {0, 0.024993896484375, 0.04998779296875, 0.074951171875, 0.0999755859375}},
+        {TARE_F64, {0, 0.025, 0.05, 0.07500000000000001, 0.1}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int k = 0; k < 5; k++) assert_true(linspace_in(rows[i].dtype, 0, 0.1, 5, k) == rows[i].v[k]);
+        assert_true(linspace_in(rows[i].dtype, 0.25, 0.1, 1, 0) == 0.25);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_float_plain), cmocka_unit_test(test_float_exponent), cmocka_unit_test(test_float_not_finite),
         cmocka_unit_test(test_float_reads_back), cmocka_unit_test(test_int), cmocka_unit_test(test_edits), cmocka_unit_test(test_mul),
+        cmocka_unit_test(test_linspace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Functions of numbers against torch 2.13.0's bits: a few results as words, and digests of results over a range. */
-#include "../../src/init/half.h"
+#include "../../src/core/half.h"
 #include "../../src/init/vecmath.h"
 #include <math.h>
 #include <setjmp.h>

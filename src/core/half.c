@@ -1,5 +1,6 @@
 /* Sixteen-bit floats. */
 #include "half.h"
+#include "../../include/tare.h"
 #include <math.h>
 #include <string.h>
 
@@ -31,4 +32,23 @@ float from_f16(uint16_t h) {
                  : exponent     ? ldexpf((float)(mantissa | 0x400), exponent - 25)
                                 : ldexpf((float)mantissa, -24);
     return h & 0x8000 ? -size : size;
+}
+
+float half_round(int dtype, float x) {
+    if (dtype == TARE_BF16) return from_bf16(to_bf16(x));
+    return dtype == TARE_F16 ? from_f16(to_f16(x)) : x;
+}
+double linspace_in(int dtype, double from, double to, int64_t n, int64_t i) {
+    bool begin = i < n / 2;
+    int64_t steps = begin ? i : n - 1 - i;
+    if (n < 2 || !i) return dtype == TARE_F64 ? from : (double)half_round(dtype, (float)from);
+    if (dtype == TARE_F64) {
+        double by = (to - from) / (double)(n - 1);
+        return begin ? fma(by, (double)steps, from) : fma(-by, (double)steps, to);
+    }
+    float a = half_round(dtype, (float)from), b = half_round(dtype, (float)to);
+    float by = half_round(dtype, half_round(dtype, b - a) / half_round(dtype, (float)(n - 1)));
+    float base = begin ? a : b, sign = begin ? 1 : -1;
+    if (dtype == TARE_F32) return (double)fmaf(sign * by, (float)steps, base);
+    return (double)half_round(dtype, base + sign * half_round(dtype, by * half_round(dtype, (float)steps)));
 }
