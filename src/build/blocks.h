@@ -33,6 +33,9 @@ typedef struct rope {
 void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partial);
 /* One table per layer type, {type}_inv_freq and {type}_original_inv_freq, over the sorted set of config.layer_types. */
 void rotary_by_layer_type(mod *m, const char *name, const char *cls, const cfg *c);
+/* The axial kind of an image tower: one table for both axes, over half of a head each. A head is head_dim, or
+ * config.width / num_attention_heads; any other rope_type is refused. */
+void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const char *width);
 
 /* Heads of transformers.modeling_layers, for base classes without arguments: AutoModel under base_model_prefix, then the head. */
 void GenericForSequenceClassification(mod *m, const cfg *c);

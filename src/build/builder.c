@@ -171,9 +171,15 @@ mod *sequential(mod *m, const char *name) { return holder(m, name, "Sequential",
 void mod_mark(mod *m, int kind) { if (mod_ok(m)) m->kind = (mod_kind)kind; }
 const char *mod_class(const mod *m) { return m->cls; }
 void mod_rename_class(mod *m, const char *cls) { if (mod_ok(m)) m->cls = cls; }
+void becomes(mod *m, const char *cls) { mod_rename_class(m, cls); }
 
 /* ---- tensors ---- */
 
+static bool empty_fits(const mod *m) {
+    while (m && !m->may_be_empty) m = m->parent;
+    return m;
+}
+void may_be_empty(mod *m) { if (mod_ok(m)) m->may_be_empty = true; }
 static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int rank, tensor **first, tensor **last) {
     if (!mod_ok(m)) return &m->b->spare;
     arena *a = m->b->s->a;
@@ -187,7 +193,8 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
     t->how = (fill){(int)how.op, how.a, how.b, how.row, how.of};
     for (int i = 0; i < rank; i++) {
         sizes[i] = shape[i];
-        if (shape[i] < 1) fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
+        if (shape[i] < 0 || (!shape[i] && !empty_fits(m)))
+            fail(m, "%s would have size %" PRId64 " on axis %d; every size is at least 1", name, shape[i], i);
         else if (!num_mul(t->elements, shape[i], &t->elements) || t->elements > INT64_MAX / 16)
             fail(m, "%s would have more elements than 64 bits count", name);
         if (!mod_ok(m)) return t;

@@ -146,6 +146,8 @@ int64_t layer_dim(mod *m, const cfg *c, const char *key);      /* list[index], a
 int64_t layer_count(mod *m, const cfg *c, const char *key);    /* list[index], an int >= 0 */
 int64_t layer_dim_before(mod *m, const cfg *c, const char *key, int64_t first); /* list[index - 1], or `first` for layer 0 */
 int64_t layer_idx(mod *m);                       /* the index itself: layers that ask are never folded */
+/* The layer is of another class than its list was told: where decisions settle which. */
+void becomes(mod *m, const char *cls);
 mod *layer_list(mod *m);                         /* the list item that encloses m's list, to ask about an outer list */
 
 /* ---- parameters and buffers ---------------------------------------------------------------------------------------
@@ -182,6 +184,8 @@ enum { TRANSIENT = 0, PERSISTENT = 1 };
 #define buffer_scalar(m, name, made, dtype, persistent) add_buffer((m), (name), (made), (dtype), (persistent), NULL, 0)
 tensor *add_param(mod *m, const char *name, made how, const int64_t *shape, int rank);
 tensor *add_buffer(mod *m, const char *name, made how, int dtype, bool persistent, const int64_t *shape, int rank);
+/* Tensors below m may have no elements, where the reference works out a size that a config can make 0. Elsewhere 0 is refused. */
+void may_be_empty(mod *m);
 void in_dtype(tensor *t, int dtype); /* the constructor names a dtype */
 void freeze(tensor *t);              /* requires_grad = False */
 void freeze_all(mod *m);             /* for every parameter below */

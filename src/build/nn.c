@@ -8,7 +8,7 @@ mod *linear_as(mod *m, const char *name, const char *cls, int64_t in, int64_t ou
     mod_mark(x, KIND_LINEAR);
     extra_repr(x, "in_features=%" PRId64 ", out_features=%" PRId64 ", bias=%s", in, out, py_bool(bias));
     param(x, "weight", drawn_weight((double)in), out, in);
-    if (bias) param(x, "bias", drawn_evenly(1 / sqrt((double)in)), out);
+    if (bias) param(x, "bias", drawn_evenly(in ? 1 / sqrt((double)in) : 0), out);
     done(x);
     return x;
 }

@@ -186,6 +186,25 @@ void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partia
     add_tables(x, "", mod_ok(m) ? table(x, c, params, partial) : NULL);
     done(x);
 }
+void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const char *width) {
+    mod *x = child(m, name, cls);
+    if (!mod_ok(m)) return;
+    parameters p = {.c = c, .all = get(c, "rope_parameters")};
+    val own = get(c, "head_dim");
+    double head = 0, theta = needed(&p, "rope_theta");
+    if (!val_is(dict_get(p.all, "rope_type"), "axial")) refuse_value(&p, "its rope_type has to be axial");
+    if (!val_true(own)) head = (double)(dim(c, width) / dim(c, "num_attention_heads"));
+    else if (!val_number(own, &head)) cfg_refuse(c, "head_dim", "bad_type", "a number is needed");
+    double half = floor(head / 2);
+    bool fits = half >= 0 && half <= INT32_MAX;
+    if (mod_ok(m) && !fits) fail(x, "half of a head of %g is no number of dimensions", head);
+    struct rope *r = arena_new(c->s->a, struct rope);
+    int64_t d = fits ? (int64_t)half : 0;
+    may_be_empty(x); /* a head of one dimension does not turn */
+    *r = (struct rope){.type = "default", .theta = theta, .over = half, .dim = d, .entries = (d + 1) / 2, .turning = (d + 1) / 2, .factor = 1};
+    add_tables(x, "", mod_ok(m) ? r : NULL);
+    done(x);
+}
 
 /* The next name after `last` in the sorted set of a list; NULL at its end. */
 static const char *next_in_set(val list_value, const char *last) {

@@ -86,6 +86,7 @@ typedef struct tare_mod {
     struct layer *layer;            /* the list item it lies in */
     struct list_state *list;        /* of a list under construction */
     int outer_dtype;                /* the default dtype to go back to */
+    bool may_be_empty;              /* tensors here and below may have no elements */
     /* afterwards */
     uint64_t slots;                 /* tensors here and below, plus one; 0: not counted yet */
 } node;
