@@ -89,7 +89,7 @@ static void Qwen2_5_VLVisionBlock(mod *m, const cfg *c) {
 }
 static void Qwen2_5_VisionTransformerPretrainedModel(mod *m, const cfg *c) {
     sub(m, "patch_embed", Qwen2_5_VisionPatchEmbed, c);
-    rotary_axial(m, "rotary_pos_emb", "Qwen2_5_VLVisionRotaryEmbedding", c, "hidden_size");
+    rotary_axial(m, "rotary_pos_emb", "Qwen2_5_VLVisionRotaryEmbedding", c, "hidden_size", ONE_TABLE);
     list(m, "blocks", count(c, "depth"), Qwen2_5_VLVisionBlock, c);
     sub(m, "merger", Qwen2_5_VLPatchMerger, c);
 }

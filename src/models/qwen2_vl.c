@@ -87,7 +87,7 @@ static void Qwen2VLVisionBlock(mod *m, const cfg *c) {
 }
 static void Qwen2VisionTransformerPretrainedModel(mod *m, const cfg *c) {
     sub(m, "patch_embed", PatchEmbed, c);
-    rotary_axial(m, "rotary_pos_emb", "Qwen2VLVisionRotaryEmbedding", c, "embed_dim");
+    rotary_axial(m, "rotary_pos_emb", "Qwen2VLVisionRotaryEmbedding", c, "embed_dim", ONE_TABLE);
     list(m, "blocks", count(c, "depth"), Qwen2VLVisionBlock, c);
     sub(m, "merger", PatchMerger, c);
 }
