@@ -187,7 +187,7 @@ void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partia
     add_tables(x, "", mod_ok(m) ? table(x, c, params, partial) : NULL);
     done(x);
 }
-void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const char *width) {
+void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const char *width, axial kind) {
     mod *x = child(m, name, cls);
     if (!mod_ok(m)) return;
     parameters p = {.c = c, .all = get(c, "rope_parameters")};
@@ -196,12 +196,13 @@ void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const
     if (!val_is(dict_get(p.all, "rope_type"), "axial")) refuse_value(&p, "its rope_type has to be axial");
     if (!val_true(own)) head = (double)(dim(c, width) / dim(c, "num_attention_heads"));
     else if (!val_number(own, &head)) cfg_refuse(c, "head_dim", "bad_type", "a number is needed");
-    double half = floor(head / 2);
-    bool fits = half >= 0 && half <= INT32_MAX;
-    if (mod_ok(m) && !fits) fail(x, "half of a head of %g is no number of dimensions", head);
+    double size = kind == ONE_TABLE ? floor(head / 2) : head;
+    bool fits = size >= 0 && size <= INT32_MAX;
+    if (mod_ok(m) && !fits) fail(x, "a head of %g is no number of dimensions", head);
     struct rope *r = arena_new(c->s->a, struct rope);
-    int64_t d = fits ? (int64_t)half : 0;
-    *r = (struct rope){.type = "default", .theta = theta, .over = half, .dim = d, .entries = (d + 1) / 2, .turning = (d + 1) / 2, .factor = 1};
+    int64_t d = fits ? (int64_t)ceil(size) : 0, n = (d + 1) / 2;
+    *r = (struct rope){.type = "default", .theta = theta, .over = size, .dim = d, .entries = n, .turning = n, .factor = 1,
+                       .by_axis = kind == BY_AXIS};
     add_tables(x, "", mod_ok(m) ? r : NULL);
     done(x);
 }

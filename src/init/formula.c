@@ -83,10 +83,15 @@ static float rope_at(const rope *r, int64_t i) {
     if (r->short_n) return 1 / ((float)r->short_factors[r->short_n > 1 ? i : 0] * rope_power(r, r->dim > 2 ? i : 0));
     return 1 / rope_power(r, i) / (float)r->factor;
 }
+/* The entry at place i of the table. */
+static int64_t rope_entry(const rope *r, int64_t i) {
+    int64_t rows = (r->entries + 1) / 2;
+    return !r->by_axis ? i : i < rows ? 2 * i : 2 * (i - rows) + 1;
+}
 static bool fill_rope(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
     const rope *r = how->of;
     if (!r || r->entries != t->elements || t->dtype != TARE_F32) return refuse_fill(t, err, "a rotary table has other entries");
-    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, (double)rope_at(r, i));
+    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, (double)rope_at(r, rope_entry(r, i)));
     return true;
 }
 
