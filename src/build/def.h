@@ -152,10 +152,12 @@ mod *layer_list(mod *m);                         /* the list item that encloses 
  * `made` is how the constructor fills the tensor: kept for initialisation. Sizes follow, outermost first. */
 typedef struct made {
     enum { MADE_EMPTY, MADE_ZEROS, MADE_ONES, MADE_FULL, MADE_RANDN, MADE_RAND, MADE_NORMAL, MADE_UNIFORM, MADE_KAIMING_UNIFORM,
-           MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS } op;
+           MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS,
+           MADE_POSITIONS } op;
     double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in;
-                     * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS: the longest wave */
-    int64_t row;    /* NORMAL: this row is zeroed after the draw, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none */
+                     * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS: the longest wave; POSITIONS: it, and whether sines and
+                     * cosines take turns */
+    int64_t row;    /* NORMAL, POSITIONS: this row is zeroed afterwards, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none */
     const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits */
 } made;
 #define EMPTY ((made){.op = MADE_EMPTY})
@@ -170,6 +172,11 @@ typedef struct made {
 #define TRIL ((made){.op = MADE_TRIL})     /* lower triangle of ones */
 /* Whisper's positions, (length, d): sines in the first half of a row, cosines in the second, of waves of up to max_time. */
 #define SINUSOIDS(max_time) ((made){.op = MADE_SINUSOIDS, .a = (max_time)})
+/* Positions along the axis before the last, computed in float32 whatever the dtype. The same two halves, an odd row's last entry 0,
+ * one row zeroed (or NO_PAD); and sine and cosine of a wave side by side. */
+#define POSITIONS(max_time, zero_row) \
+    ((made){.op = MADE_POSITIONS, .a = (max_time), .row = (zero_row) == NO_PAD ? 0 : (zero_row) + 1})
+#define POSITIONS_IN_TURN(max_time) ((made){.op = MADE_POSITIONS, .a = (max_time), .b = 1})
 
 enum { DT_DEFAULT = -1, DT_F32, DT_F16, DT_BF16, DT_F64, DT_I64, DT_I32, DT_I16, DT_I8, DT_U8, DT_BOOL, DT_C64, DT_F8_E4M3, DT_F8_E5M2 };
 enum { TRANSIENT = 0, PERSISTENT = 1 };
