@@ -160,11 +160,12 @@ mod *layer_list(mod *m);                         /* the list item that encloses 
 typedef struct made {
     enum { MADE_EMPTY, MADE_ZEROS, MADE_ONES, MADE_FULL, MADE_RANDN, MADE_RAND, MADE_NORMAL, MADE_UNIFORM, MADE_KAIMING_UNIFORM,
            MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS,
-            MADE_ROTARY_SINUSOIDS, MADE_DOUBLE_SINUSOIDS, MADE_OFFSETS } op;
+            MADE_ROTARY_SINUSOIDS, MADE_DOUBLE_SINUSOIDS, MADE_OFFSETS, MADE_POSITIONS } op;
     double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in;
                      * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS: the longest wave; TRIL: the width, 0: all; ROTARY_SINUSOIDS,
-                     * DOUBLE_SINUSOIDS: the base, over; OFFSETS: height, width */
-    int64_t row;    /* NORMAL: this row is zeroed after the draw, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none;
+                     * DOUBLE_SINUSOIDS: the base, over; OFFSETS: height, width;
+                     * POSITIONS: the longest wave, and whether sines and cosines take turns */
+    int64_t row;    /* NORMAL, POSITIONS: this row is zeroed afterwards, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none;
                      * ROTARY_SINUSOIDS: torch's default dtype; DOUBLE_SINUSOIDS: whether sine and cosine alternate */
     const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits */
 } made;
@@ -188,6 +189,11 @@ typedef struct made {
 #define ALTERNATING_SINUSOIDS(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base), .row = 1})
 /* Of each two cells of a window h high and w wide, in its rows' order, the number of their offset among the (2h - 1)(2w - 1) there are. */
 #define OFFSETS(h, w) ((made){.op = MADE_OFFSETS, .a = (double)(h), .b = (double)(w)})
+/* Positions along the axis before the last, computed in float32 whatever the dtype. The same two halves, an odd row's last entry 0,
+ * one row zeroed (or NO_PAD); and sine and cosine of a wave side by side. */
+#define POSITIONS(max_time, zero_row) \
+    ((made){.op = MADE_POSITIONS, .a = (max_time), .row = (zero_row) == NO_PAD ? 0 : (zero_row) + 1})
+#define POSITIONS_IN_TURN(max_time) ((made){.op = MADE_POSITIONS, .a = (max_time), .b = 1})
 
 enum { DT_DEFAULT = -1, DT_F32, DT_F16, DT_BF16, DT_F64, DT_I64, DT_I32, DT_I16, DT_I8, DT_U8, DT_BOOL, DT_C64, DT_F8_E4M3, DT_F8_E5M2 };
 enum { TRANSIENT = 0, PERSISTENT = 1 };

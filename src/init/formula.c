@@ -178,6 +178,28 @@ static bool fill_double_sinusoids(const tensor_node *t, const fill *how, void *d
     return true;
 }
 
+/* In halves the longest wave belongs to the last entry, in turn to the one after it. */
+static bool fill_positions(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    int64_t d = last_axis(t), half = d / 2;
+    bool turn = how->b != 0;
+    if (t->rank < 2 || !is_float(t->dtype) || (turn ? d % 2 : d < 4))
+        return refuse_fill(t, err, turn ? "positions in turn need rows of an even number of floats" : "positions need rows of four floats or more");
+    float slope = (float)(turn ? -(log(how->a) / (double)d) : -(log(how->a) / (double)(half - 1)));
+    for (int64_t k = 0; k < half; k++) {
+        float rate = vec_exp((float)(turn ? 2 * k : k) * slope);
+        for (int64_t i = 0; i < t->elements / d; i++) {
+            float angle = (float)(i % t->shape[t->rank - 2]) * rate;
+            store(dst, i * d + (turn ? 2 * k : k), t->dtype, (double)vec_sin(angle));
+            store(dst, i * d + (turn ? 2 * k + 1 : half + k), t->dtype, (double)vec_cos(angle));
+        }
+    }
+    for (int64_t i = 0; !turn && i < t->elements / d; i++) {
+        if (d % 2) store(dst, i * d + d - 1, t->dtype, 0);
+        for (int64_t k = 0; i + 1 == how->row && k < d; k++) store(dst, i * d + k, t->dtype, 0);
+    }
+    return true;
+}
+
 bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
     if (!can_store(t->dtype)) return refuse_fill(t, err, "its dtype is not one that initialisation writes");
     switch (how->op) {
@@ -192,6 +214,7 @@ bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *er
     case MADE_SINUSOIDS: return fill_sinusoids(t, how, dst, err);
     case MADE_ROTARY_SINUSOIDS: return fill_rotary_sinusoids(t, how, dst, err);
     case MADE_DOUBLE_SINUSOIDS: return fill_double_sinusoids(t, how, dst, err);
+    case MADE_POSITIONS: return fill_positions(t, how, dst, err);
     default: return refuse_fill(t, err, "it is not made by a formula");
     }
 }

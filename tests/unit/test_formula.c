@@ -89,6 +89,25 @@ static void sinusoids(void **state) {
         free(large);
     }
 }
+static void positions(void **state) {
+    (void)state;
+    static const struct { int dtype; const char *padded, *odd, *turn; } rows[] = {
+        {TARE_F32, "a7243490bd2d86ce", "abccba9736ef8ace", "605ad6c1cfe847d1"},
+        {TARE_BF16, "b3e0664954cb7c49", "1d7d4fdb4b6cb5ba", "23eb587980c98f3d"},
+        {TARE_F16, "aca9044180d0dbfc", "e9bf74407a50e7dd", "f5e8cac2c6e93a13"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t bytes = tare_dtype_bytes((tare_dtype)rows[i].dtype);
+        void *padded = filled(POSITIONS(10000, 1), rows[i].dtype, SHAPE(454, 48)), *odd = filled(POSITIONS(10000, NO_PAD), rows[i].dtype, SHAPE(37, 45));
+        void *turn = filled(POSITIONS_IN_TURN(10000), rows[i].dtype, SHAPE(1, 450, 768));
+        digest_is(padded, 454 * 48 * bytes, rows[i].padded);
+        digest_is(odd, 37 * 45 * bytes, rows[i].odd);
+        digest_is(turn, 450 * 768 * bytes, rows[i].turn);
+        free(padded);
+        free(odd);
+        free(turn);
+    }
+}
 
 static void rotary_sinusoids(void **state) {
     (void)state;
@@ -156,6 +175,8 @@ static void what_is_no_formula(void **state) {
     refused(SINUSOIDS(10000), TARE_F32, SHAPE(2, 2), "t: sinusoids need rows of an even number of floats, four or more");
     refused(ROTARY_SINUSOIDS(10000, 2), TARE_BF16, SHAPE(2, 2), "t: rotary sinusoids need rows of an even number of float32");
     refused(DOUBLE_SINUSOIDS(10000), TARE_I64, SHAPE(2, 2), "t: sinusoids need rows of floats");
+    refused(POSITIONS(10000, NO_PAD), TARE_F32, SHAPE(2, 3), "t: positions need rows of four floats or more");
+    refused(POSITIONS_IN_TURN(10000), TARE_F32, SHAPE(2, 3), "t: positions in turn need rows of an even number of floats");
     refused((made){.op = MADE_ROPE}, TARE_F32, SHAPE(2), "t: a rotary table has other entries");
     tensor_node t = tensor_of(TARE_F32, SHAPE(4, 8));
     fill f = {.op = MADE_SINUSOIDS, .a = 10000};
@@ -288,6 +309,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars),       cmocka_unit_test(counts),       cmocka_unit_test(linspaces), cmocka_unit_test(sinusoids),
         cmocka_unit_test(rotary_sinusoids), cmocka_unit_test(double_sinusoids),
+        cmocka_unit_test(positions),
         cmocka_unit_test(what_is_no_formula), cmocka_unit_test(rotary_tables), cmocka_unit_test(scaled_entry_by_entry),
         cmocka_unit_test(magnitudes),    cmocka_unit_test(xielu_scalars),
     };
