@@ -7,6 +7,7 @@ cases.json is kept by hand, one case per line: {"id", "class", "model_type", "co
 For each family this writes
   digests.jsonl    one line per case: parameters, sha256 of tree and print, facts, the effective config, for small models
                    digests of fresh weights; or the refusal
+  upstream.json    the package's model classes, and the rules by which files differ from models, for tools/drift
   ID.config.json, ID.tree.txt, ID.print.txt    for the cases with "text"
 Models are made on the meta device, small ones again with weights. Needs the pinned reference; building and testing do not.
 """
@@ -26,6 +27,7 @@ import warnings
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["MKL_CBWR"] = "COMPATIBLE"  # exp and log whose bits are the same on every machine
 warnings.filterwarnings("ignore")
+import layouts  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING  # noqa: E402
@@ -185,6 +187,19 @@ def check_case(case, seen):
     seen.add(case["id"])
 
 
+def upstream(package):
+    """Of a package of transformers.models: its model classes, and the layout rules of its types and classes."""
+    pkg = importlib.import_module(f"transformers.models.{package}")
+    classes, types = [], []
+    for info in sorted(pkgutil.iter_modules(pkg.__path__), key=lambda i: i.name):
+        if info.name.startswith(("modeling_", "configuration_")):
+            module = importlib.import_module(f"{pkg.__name__}.{info.name}")
+            own = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+            classes += [c.__name__ for c in own if issubclass(c, transformers.PreTrainedModel)]
+            types += [c.model_type for c in own if issubclass(c, transformers.PreTrainedConfig) and c.model_type]
+    return {"classes": classes, "layout": layouts.rules_of(dict.fromkeys(types + classes))}
+
+
 def write_family(folder):
     cases, seen = json.loads((folder / "cases.json").read_text()), set()
     for old in folder.iterdir():
@@ -201,6 +216,7 @@ def write_family(folder):
             write_texts(folder, case, row, texts)
         lines.append(json.dumps(row, ensure_ascii=False, separators=(",", ":")))
     (folder / "digests.jsonl").write_text("\n".join(lines) + "\n")
+    (folder / "upstream.json").write_text(json.dumps(upstream(folder.name), ensure_ascii=False, indent=1) + "\n")
     print(f"{folder.name}: {len(cases)} cases, {refused} refused")
 
 
