@@ -49,9 +49,11 @@ static void Idefics3SimpleMLP(mod *m, const cfg *c) {
 }
 static void Idefics3Connector(mod *m, const cfg *c) { sub(m, "modality_projection", Idefics3SimpleMLP, c); }
 static void Idefics3Model(mod *m, const cfg *c) {
+    const cfg *language = part(c, "text_config");
+    if (!known(language, "vocab_size") || !known(language, "pad_token_id")) fail(m, "the text's config has no vocab_size or no pad_token_id");
     sub_from_config(m, "vision_model", Idefics3VisionTransformer, part(c, "vision_config"));
     sub(m, "connector", Idefics3Connector, c);
-    sub_auto(m, "text_model", part(c, "text_config"), "AutoModel");
+    sub_auto(m, "text_model", language, "AutoModel");
 }
 static void Idefics3ForConditionalGeneration(mod *m, const cfg *c) {
     const cfg *language = part(c, "text_config");
