@@ -25,12 +25,14 @@ static void BartEncoderLayer(mod *m, const cfg *c) {
     linear(m, "fc2", ff, d, true);
     layernorm(m, "final_layer_norm", d, num_f(1e-5));
 }
+/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
+static bool has_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
 static void BartDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
     sub(m, "self_attn", BartAttention, c, "decoder_attention_heads", true, false);
     act(m, "activation_fn", c, "activation_function");
     layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", BartAttention, c, "decoder_attention_heads", false, true);
+    sub(m, "encoder_attn", BartAttention, c, "decoder_attention_heads", false, has_encoder(c));
     layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
     linear(m, "fc1", d, ff, true);
     linear(m, "fc2", ff, d, true);
@@ -45,7 +47,7 @@ static void BartClassificationHead(mod *m, const cfg *c) {
 static void embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     embedding_as(m, "embed_tokens", "BartScaledWordEmbedding", dim(c, "vocab_size"), d, pad(c));
-    embedding_as(m, "embed_positions", "BartLearnedPositionalEmbedding", dim(c, "max_position_embeddings") + 2, d, NO_PAD);
+    embedding_as(m, "embed_positions", "BartLearnedPositionalEmbedding", whole(c, "max_position_embeddings") + 2, d, NO_PAD);
 }
 static void BartEncoder(mod *m, const cfg *c) {
     embeddings(m, c);

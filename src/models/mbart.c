@@ -21,12 +21,14 @@ static void MBartEncoderLayer(mod *m, const cfg *c) {
     linear(m, "fc2", ff, d, true);
     layernorm(m, "final_layer_norm", d, num_f(1e-5));
 }
+/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
+static bool has_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
 static void MBartDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
     sub(m, "self_attn", MBartAttention, c, "decoder_attention_heads", true, false);
     act(m, "activation_fn", c, "activation_function");
     layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", MBartAttention, c, "decoder_attention_heads", false, true);
+    sub(m, "encoder_attn", MBartAttention, c, "decoder_attention_heads", false, has_encoder(c));
     layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
     linear(m, "fc1", d, ff, true);
     linear(m, "fc2", ff, d, true);
@@ -41,7 +43,7 @@ static void MBartClassificationHead(mod *m, const cfg *c) {
 static void embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     embedding_as(m, "embed_tokens", "MBartScaledWordEmbedding", dim(c, "vocab_size"), d, pad(c));
-    embedding_as(m, "embed_positions", "MBartLearnedPositionalEmbedding", dim(c, "max_position_embeddings") + 2, d, NO_PAD);
+    embedding_as(m, "embed_positions", "MBartLearnedPositionalEmbedding", whole(c, "max_position_embeddings") + 2, d, NO_PAD);
 }
 static void MBartEncoder(mod *m, const cfg *c) {
     embeddings(m, c);

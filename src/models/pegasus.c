@@ -20,12 +20,14 @@ static void PegasusEncoderLayer(mod *m, const cfg *c) {
     linear(m, "fc2", ff, d, true);
     layernorm(m, "final_layer_norm", d, num_f(1e-5));
 }
+/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
+static bool has_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
 static void PegasusDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
     sub(m, "self_attn", PegasusAttention, c, "decoder_attention_heads", true, false);
     act(m, "activation_fn", c, "activation_function");
     layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", PegasusAttention, c, "decoder_attention_heads", false, true);
+    sub(m, "encoder_attn", PegasusAttention, c, "decoder_attention_heads", false, has_encoder(c));
     layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
     linear(m, "fc1", d, ff, true);
     linear(m, "fc2", ff, d, true);
