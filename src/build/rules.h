@@ -4,6 +4,7 @@
 val get(const cfg *c, const char *key);                 /* absent when there is none; the read is noted */
 void put(cfg *c, const char *key, val v, const char *formula); /* setattr(): aliases apply, a field's type is checked */
 val leftover(const cfg *c, const char *key);            /* kwargs.get(key): keys of the file that are no fields */
+void leftover_default(cfg *c, const char *key, val v);  /* kwargs.setdefault(key, v) */
 void put_legacy(cfg *c, const char *key, val v, const char *spelling); /* put(), for a value that the file gives under an old spelling */
 val take(cfg *c, const char *key);                      /* kwargs.pop(key, absent) */
 void drop(cfg *c, const char *key);                     /* delattr */

@@ -166,6 +166,14 @@ val leftover(const cfg *c, const char *key) {
         if (same_word(c->left[i].key, key)) c->left[i].read = true;
     return left_get(c, key);
 }
+void leftover_default(cfg *c, const char *key, val v) {
+    if (left_get(c, key).kind != VAL_ABSENT) return;
+    cfg_left *more = arena_array(c->s->a, c->left_n + 1, sizeof *more);
+    if (c->left_n) memcpy(more, c->left, c->left_n * sizeof *more);
+    more[c->left_n] = (cfg_left){.key = key, .v = v, .origin = TARE_FROM_FORMULA};
+    c->left = more;
+    c->left_n++;
+}
 val take(cfg *c, const char *key) { return left_take(c, key); }
 void drop(cfg *c, const char *key) {
     cfg_entry *e = cfg_entry_of(c, key);
