@@ -22,9 +22,21 @@ static void fill_scalar(const tensor_node *t, double x, void *dst) {
     }
     for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, x);
 }
-static void fill_arange(const tensor_node *t, void *dst) {
+static void fill_arange(const tensor_node *t, double first, void *dst) {
     int64_t n = last_axis(t);
-    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, (double)(i % n));
+    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, first + (double)(i % n));
+}
+static bool fill_pieces(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    const span *all = how->of;
+    int64_t n = last_axis(t), sum = 0, k = 0, end = 0;
+    for (int64_t i = 0; i < how->row; i++) sum += all[i].n;
+    if (sum != n) return refuse_fill(t, err, "its pieces do not add up to its last axis");
+    for (int64_t i = 0; i < t->elements; i++) {
+        if (i % n == 0) k = 0, end = all[0].n;
+        while (i % n >= end) end += all[++k].n;
+        store(dst, i, t->dtype, all[k].value);
+    }
+    return true;
 }
 static void fill_tril(const tensor_node *t, const fill *how, void *dst) {
     int64_t n = last_axis(t), rows = t->shape[t->rank - 2], width = how->a > 0 ? (int64_t)how->a : rows;
@@ -206,7 +218,7 @@ bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *er
     case MADE_ZEROS: return fill_scalar(t, 0, dst), true;
     case MADE_ONES: return fill_scalar(t, 1, dst), true;
     case MADE_FULL: return fill_scalar(t, how->a, dst), true;
-    case MADE_ARANGE: return fill_arange(t, dst), true;
+    case MADE_ARANGE: return fill_arange(t, how->a, dst), true;
     case MADE_TRIL: return t->rank < 2 ? refuse_fill(t, err, "a triangle needs two axes") : (fill_tril(t, how, dst), true);
     case MADE_OFFSETS: return fill_offsets(t, how, dst, err);
     case MADE_LINSPACE: return fill_linspace(t, how, dst, err);
@@ -215,6 +227,8 @@ bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *er
     case MADE_ROTARY_SINUSOIDS: return fill_rotary_sinusoids(t, how, dst, err);
     case MADE_DOUBLE_SINUSOIDS: return fill_double_sinusoids(t, how, dst, err);
     case MADE_POSITIONS: return fill_positions(t, how, dst, err);
+    case MADE_PIECES: return fill_pieces(t, how, dst, err);
+    case MADE_MAPPED: return value_mapped(t, how, NULL, dst, err);
     default: return refuse_fill(t, err, "it is not made by a formula");
     }
 }

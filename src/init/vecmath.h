@@ -19,4 +19,5 @@ void half_cos(const float *x, float *y, size_t n);
 /* These are the same for both. Powers of the last n % 32 of a tensor's n elements are the C library's powf() instead; those that
  * are smaller than normal numbers may be off by their last bit. */
 float vec_pow(float x, float y);
+float vec_expm1(float x);
 #endif

@@ -1,5 +1,6 @@
 /* Tensors made by formula, against torch 2.13.0 and transformers 5.23.0: words and digests of their bytes. */
 #include "../../src/api/handle.h"
+#include "../../src/build/initlog.h"
 #include "../../src/init/formula.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -305,13 +306,53 @@ static void xielu_scalars(void **state) {
     tare_model_free(m);
 }
 
+/* Element by element from other values, with torch 2.13.0's bits. */
+static void mapped_values(void **state) {
+    (void)state;
+    static const map_step log_steps[] = {THEN_LOG}, python[] = {THEN_OVER(4), THEN_POWER(1.3), THEN_TIMES(8), THEN_PLUS(-5)};
+    static const map_step step_sizes[] = {THEN_TIMES(-1.7), THEN_PLUS(0.3), THEN_EXP, THEN_AT_LEAST(0.02), THEN_UNSOFTPLUS};
+    const map_rule logs = {{MADE_ARANGE, .a = 1}, DT_F32, log_steps, 1}, half_logs = {{MADE_ARANGE, .a = 255}, DT_DEFAULT, log_steps, 1};
+    const map_rule sizes = {{MADE_ARANGE, .a = 1}, DT_DEFAULT, step_sizes, 5}, numbers = {{MADE_ARANGE, .a = 0}, DT_F64, python, 4};
+    const made log_made = {.op = MADE_MAPPED, .of = &logs}, half_made = {.op = MADE_MAPPED, .of = &half_logs};
+    const made sizes_made = {.op = MADE_MAPPED, .of = &sizes}, numbers_made = {.op = MADE_MAPPED, .of = &numbers};
+    FILLED_IS(uint32_t, log_made, TARE_F32, SHAPE(6), 0, 0x3f317218, 0x3f8c9f54, 0x3fb17218, 0x3fce0210, 0x3fe55860);
+    FILLED_IS(uint16_t, log_made, TARE_BF16, SHAPE(6), 0, 0x3f31, 0x3f8d, 0x3fb1, 0x3fce, 0x3fe5);
+    FILLED_IS(uint16_t, half_made, TARE_BF16, SHAPE(6), 0x40b1, 0x40b1, 0x40b1, 0x40b2, 0x40b2, 0x40b2);
+    FILLED_IS(uint32_t, sizes_made, TARE_F32, SHAPE(4), 0xbfa317fa, 0xc044f3fa, 0xc079ba79, 0xc079ba79);
+    FILLED_IS(uint16_t, sizes_made, TARE_BF16, SHAPE(4), 0xbfa4, 0xc045, 0xc07a, 0xc07a);
+    FILLED_IS(double, numbers_made, TARE_F64, SHAPE(5), -5, -3.680492089227106, -1.750990414575058, 0.5038885278544099, 3);
+}
+/* (i / 40) ** 0.3: whole vectors and what is left of them. */
+static void powers(void **state) {
+    (void)state;
+    static const map_step share[] = {THEN_OVER(40)}, power[] = {THEN_POWER(0.3)}, same[] = {THEN_POWER(1)};
+    const map_rule shares = {{MADE_ARANGE, .a = 0}, DT_F64, share, 1};
+    const map_rule rules[] = {{{MADE_MAPPED, .of = &shares}, DT_DEFAULT, power, 1}, {{MADE_MAPPED, .of = &shares}, DT_DEFAULT, same, 1}};
+    void *p = filled((made){.op = MADE_MAPPED, .of = &rules[0]}, TARE_F32, SHAPE(40));
+    void *h = filled((made){.op = MADE_MAPPED, .of = &rules[0]}, TARE_BF16, SHAPE(40));
+    float *x = filled((made){.op = MADE_MAPPED, .of = &rules[1]}, TARE_F32, SHAPE(40));
+    digest_is(p, 160, "ccfff89025c68512");
+    digest_is(h, 80, "00735cf917d4ade1");
+    for (int i = 0; i < 40; i++) assert_true(x[i] == (float)(i / 40.0));
+    free(p), free(h), free(x);
+}
+static void spans(void **state) {
+    (void)state;
+    static const span all[] = {{2, 0.5}, {0, 9}, {1, -1}};
+    FILLED_IS(float, ((made){.op = MADE_PIECES, .row = 3, .of = all}), TARE_F32, SHAPE(2, 3), 0.5f, 0.5f, -1, 0.5f, 0.5f, -1);
+    refused((made){.op = MADE_PIECES, .row = 3, .of = all}, TARE_F32, SHAPE(4), "t: its pieces do not add up to its last axis");
+    const map_rule whole = {{MADE_ARANGE, .a = 0}, DT_DEFAULT, NULL, 0};
+    refused((made){.op = MADE_MAPPED, .of = &whole}, TARE_I64, SHAPE(4), "t: its values are worked out in floating point");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars),       cmocka_unit_test(counts),       cmocka_unit_test(linspaces), cmocka_unit_test(sinusoids),
         cmocka_unit_test(rotary_sinusoids), cmocka_unit_test(double_sinusoids),
         cmocka_unit_test(positions),
         cmocka_unit_test(what_is_no_formula), cmocka_unit_test(rotary_tables), cmocka_unit_test(scaled_entry_by_entry),
-        cmocka_unit_test(magnitudes),    cmocka_unit_test(xielu_scalars),
+        cmocka_unit_test(magnitudes),    cmocka_unit_test(xielu_scalars), cmocka_unit_test(mapped_values), cmocka_unit_test(powers),
+        cmocka_unit_test(spans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,7 +125,9 @@ static void test_slices(void **state) {
                                       "\"num_hidden_layers\": 1, \"vocab_size\": 30, \"pad_token_id\": 3, \"max_position_embeddings\": 9}";
     static const char *const patches = "{\"model_type\": \"vit\", \"hidden_size\": 12, \"num_attention_heads\": 2, \"intermediate_size\": 8, "
                                        "\"num_hidden_layers\": 1, \"image_size\": 16, \"patch_size\": 4, \"initializer_range\": 1.5}";
-    const char *const all[] = {padded, patches, TINY_WAV2VEC2, TINY_GEMMA3, TINY_DEEPSEEK};
+    static const char *const mapped_draws = "{\"model_type\": \"mamba2\", \"hidden_size\": 24, \"num_heads\": 6, \"head_dim\": 8, \"n_groups\": 2, "
+                                            "\"state_size\": 4, \"num_hidden_layers\": 1, \"vocab_size\": 30, \"rescale_prenorm_residual\": true}";
+    const char *const all[] = {padded, patches, mapped_draws, TINY_WAV2VEC2, TINY_GEMMA3, TINY_DEEPSEEK};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         for (int half = 0; half < 2; half++) {
             tare_model *m = model(all[i], half ? "bfloat16" : NULL);

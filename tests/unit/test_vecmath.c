@@ -31,6 +31,10 @@ static void exponentials(void **state) {
     words_are(vec_exp, (float[]){-9.21f, -6.5f, -1.1f, -0.3f, 0.1f, 3.7f},
               (uint32_t[]){0x38d1c95e, 0x3ac50f0c, 0x3eaa6e14, 0x3f3da643, 0x3f8d763e, 0x4221ca0b});
     range_is(vec_exp, -10, 0x1p-10, "c376856e0b192fc1");
+    words_are(vec_expm1, (float[]){-20, -0.7f, -0.001f, 0.0001f, 0.1f, 5.5f},
+              (uint32_t[]){0xbf800000, 0xbf00dfc9, 0xba8301a9, 0x38d1b9c6, 0x3dd763da, 0x4373b122});
+    range_is(vec_expm1, -2, 0x1p-12, "58942b1f92a6e46b");
+    assert_true(isinf(vec_expm1(100)) && isnan(vec_expm1(NAN)) && signbit(vec_expm1(-0.0f)));
     assert_true(vec_exp(-200) == 0 && isinf(vec_exp(100)) && isnan(vec_exp(NAN)));
     assert_true(half_exp(-200) == 0 && isinf(half_exp(101)) && isnan(half_exp(NAN)));
 }
