@@ -49,15 +49,19 @@ void help_main(out *o) {
                 "tare --version names the release and the reference.\n");
 }
 
+static void option_rows(out *o, const command *c, int i, size_t width) {
+    if (!option_taken(c, i)) return;
+    row(o, options[i].name, options[i].value, width, help_of(c, i));
+    for (int k = OPT_WITH_QUANTIZED; i == OPT_QUANTIZED && k < OPT_COUNT; k++) row(o, options[k].name, options[k].value, width, help_of(c, k));
+}
 void help_command(out *o, const command *c) {
     out_format(o, "usage: tare %s %s\n\n%s", c->name, c->usage, c->about);
     if (strstr(c->usage, "MODEL")) out_format(o, "\n%s", model_text);
     out_text(o, "\noptions:\n");
     size_t width = 17;
     for (int i = 0; i < OPT_COUNT; i++)
-        if (c->options & BIT(i)) width = wider(width, options[i].name, options[i].value);
-    for (int i = 0; i < OPT_COUNT; i++)
-        if ((c->options | BIT(OPT_HELP)) & BIT(i)) row(o, options[i].name, options[i].value, width, help_of(c, i));
+        if (option_taken(c, i)) width = wider(width, options[i].name, options[i].value);
+    for (int i = 0; i < OPT_WITH_QUANTIZED; i++) option_rows(o, c, i, width);
     out_format(o, "\nexamples:\n%s\nexit status:\n%s", c->examples, c->exits);
     out_text(o, "  2 wrong usage, 3 bad input, 4 unknown architecture, 5 system or I/O\n");
 }

@@ -20,6 +20,9 @@ tare_open_options options_of(const args *a) {
         .dtype = a->value[OPT_DTYPE],
         .attn = a->value[OPT_ATTN],
         .host = a->value[OPT_HOST],
+        .quantized = a->value[OPT_QUANTIZED],
+        .quantize = a->value[OPT_QUANTIZE],
+        .dequantize = a->value[OPT_DEQUANTIZE],
     };
 }
 

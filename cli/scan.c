@@ -45,7 +45,6 @@ static bool answer(const void *to, const line *in, out *o) {
 
 static int run(const args *a) {
     wishes w = {.open = options_of(a), .digests = !a->value[OPT_NO_DIGEST], .facts = a->value[OPT_FACTS]};
-    if (a->value[OPT_QUANTIZED]) return fail_with(TARE_USAGE, "not_available", "--quantized is not in this release (%s)", tare_version());
     return lines_run(a->words[0], a->value[OPT_THREADS], answer, &w);
 }
 
@@ -61,7 +60,7 @@ const command command_scan = {
     .examples = "  echo '{\"id\": 1, \"config\": {\"model_type\": \"gpt2\"}}' | tare scan\n"
                 "  tare scan configs.jsonl --no-digest --threads 2\n",
     .exits = "  0 every line was answered with ok; 1 some were not\n",
-    .options = MODEL_OPTIONS | BIT(OPT_FACTS) | BIT(OPT_NO_DIGEST) | BIT(OPT_QUANTIZED) | BIT(OPT_THREADS),
+    .options = MODEL_OPTIONS | BIT(OPT_FACTS) | BIT(OPT_NO_DIGEST) | BIT(OPT_THREADS),
     .min_words = 0,
     .max_words = 1,
     .run = run,

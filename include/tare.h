@@ -68,6 +68,10 @@ typedef struct tare_open_options {
     const char *host;            /* "gpu=sm_90,flash_attn=2.8", "gpu=none"; NULL: this host */
     bool plain;                  /* true: Model(config), which is float32 whatever dtype the config names (its parts keep theirs);
                                   * false: Model._from_config(config), which follows it. For fresh weights; dtype is NULL then */
+    /* The tree as from_pretrained() prepares it for quantised weights (docs/quantisation.md). Without these it is the plain one. */
+    bool quantized;              /* as the config's quantization_config says, where it has one */
+    const char *quantize;        /* "METHOD" or "METHOD:key=value,...": as if it were quantised so on loading; NULL: not */
+    bool dequantize;             /* with either of them: what a loader holds that turns the weights back into floats */
 } tare_open_options;
 
 /* MODEL is a config.json path, a folder that holds one, a built-in id ("meta-llama/Llama-2-7b-hf"), a model type
@@ -83,6 +87,17 @@ TARE_API void tare_model_free(tare_model *m);
 
 TARE_API const char *tare_config_type(const tare_config *c); /* model_type, the real one: "gpt2" for "gpt-sw3" */
 TARE_API const tare_config *tare_model_config(const tare_model *m); /* the part that the model's class takes */
+
+/* What a model was prepared for. NULL: a plain build, or a config without a method that changes it. */
+typedef struct tare_quantization {
+    const char *method;          /* "fp8", "gptq", ... */
+    uint64_t replaced, left;     /* modules that store quantised weights; linear layers that do not */
+    uint64_t weights;            /* the numbers that the replaced modules stand for, */
+    uint64_t bytes;              /* and what they take, scales and zero points with them */
+    const char *const *warnings; /* sentences, what this format makes of this model that is easily missed */
+    size_t warning_count;
+} tare_quantization;
+TARE_API const tare_quantization *tare_model_quantization(const tare_model *m);
 
 /* ---- texts --------------------------------------------------------------------------------------------------- */
 

@@ -29,6 +29,8 @@ struct tare_model {
     size_t attn_count;
     init_plan plan;
     bool planned;
+    struct quant *quant;    /* what it was prepared with; NULL: a plain build */
+    tare_quantization quantization; /* filled when there is one */
 };
 
 /* As from_pretrained() builds a model for these weights. */

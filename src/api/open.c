@@ -1,6 +1,7 @@
 /* tare_config_open(), tare_model_open() and their kin. */
 #include "handle.h"
 #include "../load/dtype.h"
+#include "../quant/open.h"
 #include "../config/json.h"
 #include "../config/source.h"
 #include "../tree/tree.h"
@@ -213,6 +214,16 @@ static void note_code(opening *w) {
     const char *before = w->made->note, *code = json_short(s->a, w->code, 120);
     w->made->note = arena_printf(s->a, "%s%sauto_map names code, %s; it is never followed", before ? before : "", before ? "; " : "", code);
 }
+static bool open_quant(opening *w, cfg *c, int *dtype) {
+    session *s = &w->config->s;
+    tare_model *m = w->made;
+    const char *unknown;
+    bool ok;
+    m->quant = quant_open(s, c, &(quant_wish){w->o.quantized, w->o.quantize, w->o.dequantize}, &unknown, &ok);
+    if (unknown) m->note = m->note ? arena_printf(s->a, "%s; %s", m->note, unknown) : unknown;
+    *dtype = quant_dtype(m->quant, *dtype);
+    return ok && session_ok(s);
+}
 static bool build(opening *w) {
     tare_model *m = w->made;
     session *s = &w->config->s;
@@ -234,12 +245,16 @@ static bool build(opening *w) {
         cfg_refuse(c, "dtype", "bad_value", "a model is built in float32, float16, bfloat16 or float64");
         return false;
     }
-    if (!w->o.plain) cfg_dtype(c, dtype.kind == VAL_TEXT ? dtype.s : NULL);
+    if (!open_quant(w, c, &number)) return false;
+    if (!w->o.plain) cfg_dtype(c, m->quant ? tare_dtype_torch((tare_dtype)number) : dtype.kind == VAL_TEXT ? dtype.s : NULL);
     m->own.c = c;
     m->dtype = number;
-    m->root = build_model(s, f, row, c, m->has_host ? &m->host : NULL, number);
-    if (m->root) tree_count(m->root, &m->counts);
-    return m->root != NULL;
+    preparation p = quant_preparation(m->quant);
+    m->root = build_model(s, f, row, c, m->has_host ? &m->host : NULL, number, m->quant ? &p : NULL);
+    if (!m->root) return false;
+    tree_count(m->root, &m->counts);
+    if (m->quant) quant_describe(m->quant, m->root, &m->quantization);
+    return true;
 }
 static bool run(void *to) {
     opening *w = to;
@@ -299,6 +314,7 @@ tare_model *tare_model_open(const char *model, const tare_open_options *o, tare_
 tare_model *tare_model_parse(const char *json, size_t n, const tare_open_options *o, tare_error *err) {
     return no_source(json, err) ? NULL : open_model(&(opening){.json = json, .n = n, .o = OPTIONS(o)}, err);
 }
+const tare_quantization *tare_model_quantization(const tare_model *m) { return m && m->quant ? &m->quantization : NULL; }
 void tare_config_free(tare_config *c) {
     if (!c) return;
     pthread_mutex_destroy(&c->lock);

@@ -46,8 +46,13 @@ typedef struct builder {
     struct init_log *log;   /* while init rules are asked */
 } builder;
 
-/* Builds class `row` of family f from config c. NULL after an error. */
-node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype);
+/* What exchanges modules of a model whose constructor is over, before anything is tied. */
+typedef struct preparation {
+    bool (*run)(void *to, builder *b); /* false after an error */
+    void *to;
+} preparation;
+/* Builds class `row` of family f from config c. p may be NULL. NULL after an error. */
+node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype, const preparation *p);
 int dtype_number(const char *torch_name); /* a tare_dtype, or -1 */
 /* A class attribute with inheritance: own, then the group's. */
 #define FACT(row, field) ((row)->own.field ? (row)->own.field : (row)->like ? (row)->like->field : 0)

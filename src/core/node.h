@@ -78,6 +78,7 @@ typedef struct tare_mod {
     bool unties;                    /* this model ties nothing, whatever its class does */
     const char *first_path;         /* of a shared module: its first path in walk order */
     const layer_cache *cache;              /* NULL: it keeps nothing of its own */
+    const struct tare_mod *dense;   /* of a module that stores weights quantised: the one it stands for; NULL: none */
     int64_t chosen, experts;        /* of experts: how many work on a token, of how many; 0: not routed */
     /* while building */
     struct builder *b;

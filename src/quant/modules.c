@@ -1,0 +1,56 @@
+/* What methods ask of modules and make of them. */
+#include "work.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+_Static_assert((int)DT_U32 == (int)TARE_U32 && (int)DT_F8_E8M0 == (int)TARE_F8_E8M0 && (int)DT_F8_E5M2 == (int)TARE_F8_E5M2,
+               "dtypes are numbered alike");
+
+const char *class_of(const mod *m) { return m->cls; }
+bool is_plain_linear(const mod *m) { return m->kind == KIND_LINEAR && same_word(m->cls, "Linear"); }
+bool is_conv1d(const mod *m) { return same_word(m->cls, "Conv1D"); }
+bool is_plain_embedding(const mod *m) { return m->kind == KIND_EMBEDDING && same_word(m->cls, "Embedding"); }
+
+const tensor *param_named(const mod *m, const char *name) {
+    for (const tensor *t = m->params; t; t = t->next)
+        if (!strcmp(t->name, name)) return t;
+    return NULL;
+}
+int64_t size_at(const tensor *t, int axis) { return t ? tensor_size(t, axis) : 0; }
+int rank_of(const tensor *t) { return tensor_rank(t); }
+int64_t in_features(const mod *m) { return size_at(param_named(m, "weight"), is_conv1d(m) ? 0 : 1); }
+int64_t out_features(const mod *m) { return size_at(param_named(m, "weight"), is_conv1d(m) ? 1 : 0); }
+int main_dtype(const quant *q) { return q->dtype; }
+mod *root_of(const quant *q) { return q->b->root; }
+const cfg *root_config(const quant *q) { return q->config; }
+
+static tensor *copy(mod *to, const tensor *from) {
+    if (!from || !mod_ok(to)) return &to->b->spare;
+    tensor *t = from->kind == TARE_PARAM ? add_param(to, from->name, EMPTY, from->shape, from->rank)
+                                         : add_buffer(to, from->name, EMPTY, from->dtype, from->persistent, from->shape, from->rank);
+    t->how = from->how;
+    t->dtype = from->dtype;
+    t->frozen = from->frozen;
+    return t;
+}
+tensor *keep_param(mod *to, const mod *from, const char *name) { return copy(to, param_named(from, name)); }
+void keep_tensors(mod *to, const mod *from) {
+    for (const tensor *t = from->params; t; t = t->next) copy(to, t);
+    for (const tensor *t = from->buffers; t; t = t->next) copy(to, t);
+}
+void keep_children(mod *to, const mod *from) {
+    for (edge *e = from->children; e; e = e->next) {
+        edge *kept = builder_edge(to, e->name, builder_copy(to->b, e->to, to));
+        kept->first = e->first;
+        kept->count = e->count;
+    }
+}
+void note_warning(quant *q, const char *format, ...) {
+    char text[600];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    q->warnings = arena_grow(q->s->a, q->warnings, q->warning_count, &q->warning_cap, 1, sizeof *q->warnings);
+    q->warnings[q->warning_count++] = arena_text(q->s->a, text, strlen(text));
+}

@@ -1,0 +1,18 @@
+/* Which quantisation a model is prepared for: the config's own, or one that is asked for. */
+#ifndef TARE_QUANT_OPEN_H
+#define TARE_QUANT_OPEN_H
+#include "../build/mod.h"
+
+typedef struct quant quant;
+typedef struct quant_wish {
+    bool config;         /* what the config says */
+    const char *asked;   /* "METHOD" or "METHOD:key=value,..."; NULL: none */
+    bool dequantize;     /* what a loader holds that dequantises */
+} quant_wish;
+
+/* NULL: nothing is to be done (*ok), or an error. The reference's warning about a method it does not know is in *unknown. */
+quant *quant_open(session *s, cfg *c, const quant_wish *wish, const char **unknown, bool *ok);
+int quant_dtype(quant *q, int dtype); /* that the model is to be built in */
+preparation quant_preparation(quant *q);
+void quant_describe(const quant *q, const node *root, tare_quantization *out); /* of a finished tree */
+#endif

@@ -1,0 +1,99 @@
+/* The language of quantisation methods: src/quant/METHOD.c includes this and nothing else, as src/models/NAME.c does def.h. A method
+ * says which modules of a finished tree it takes and what it puts in their places, in the verbs of def.h; the pipeline around it
+ * (which config, what stays dense, repeated layers, ties afterwards) is common, and names no method.
+ *
+ * Errors are sticky, as in definitions. What is stated here is the state before a checkpoint is loaded: "prepared". */
+#ifndef TARE_QUANT_H
+#define TARE_QUANT_H
+#include "../build/def.h"
+#include "../core/val.h"
+
+typedef struct quant quant; /* a method at work on one model */
+
+/* ---- settings: the object that quantization_config is, and objects in it ----------------------------------------------- */
+typedef struct conf {
+    quant *q;
+    val d;            /* absent: there is no such part, and every key has its default */
+    const char *path; /* "$.quantization_config.weights", for errors */
+} conf;
+const conf *settings(quant *q);
+conf conf_part(const conf *c, const char *key);
+val conf_get(const conf *c, const char *key); /* absent, null or whatever is there */
+bool conf_given(const conf *c, const char *key); /* neither absent nor null */
+int64_t conf_int(const conf *c, const char *key, int64_t other); /* `other` when absent; what is no int is refused */
+bool conf_flag(const conf *c, const char *key, bool other);      /* Python's truth of the value; `other` when absent */
+const char *conf_text(const conf *c, const char *key, const char *other); /* `other` when absent or null; what is no text is refused */
+val conf_texts(const conf *c, const char *key); /* a list of texts; absent when it is absent or null; other kinds are refused */
+/* The same for what stays dense: a text in place of the list is no list that anybody meant, and counts as left out, with a warning. */
+val conf_names(const conf *c, const char *key);
+/* One of the words up to NULL, else refused. */
+const char *conf_word(const conf *c, const char *key, const char *other, const char *const *words);
+void conf_refuse(const conf *c, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Refuses the model or the request, with words alone. */
+void quant_refuse(quant *q, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool quant_ok(const quant *q);
+bool from_file(const quant *q);   /* the weights are quantised already; else they are to be, as --quantize asks */
+void *room(quant *q, size_t bytes); /* zeroed, for what settle() has read; state() has it again */
+void *state(const quant *q);
+
+/* ---- names --------------------------------------------------------------------------------------------------------------- */
+/* What stays dense is told by names. A pattern holds for a module if it matches from the start up to a dot or the end, as a regular
+ * expression, or if the path ends with it. */
+/* The default (both ends of ties, the last parameter, the output embedding), or `list` in its place, or with `add` both; and, always, what
+ * is kept in float32. */
+void skip_names(quant *q, const char *key, val list, bool add);
+/* Names of an older release's modules become those of today, as the model's files are renamed on loading. */
+val renamed_as_loaded(quant *q, val names);
+bool skipped(const quant *q, const char *path);
+/* A regular expression: found anywhere in a text, or at its start alone. `key`: the setting that brought it. */
+typedef struct regex regex;
+const regex *regex_of(quant *q, const char *key, const char *pattern, bool at_start);
+bool regex_matches(const quant *q, const regex *r, const char *text);
+/* Decisions on modules depend on the numbers of their layers: then equal layers are asked one by one. Patterns with digits or with other
+ * signs than letters, dots and underscores say so themselves. */
+void tells_layers_apart(quant *q);
+
+/* ---- modules of the tree -------------------------------------------------------------------------------------------------- */
+const char *class_of(const mod *m);
+bool is_plain_linear(const mod *m);  /* type(m) is nn.Linear */
+bool is_conv1d(const mod *m);        /* transformers' Conv1D: a linear layer that keeps its weight as (in, out) */
+bool is_plain_embedding(const mod *m); /* type(m) is nn.Embedding */
+int64_t in_features(const mod *m);   /* of a linear layer or a Conv1D */
+int64_t out_features(const mod *m);
+const tensor *param_named(const mod *m, const char *name); /* NULL: it has none */
+int64_t size_at(const tensor *t, int axis);
+int rank_of(const tensor *t);
+bool ends_with(const char *path, const char *tail);
+int main_dtype(const quant *q);      /* that the model is built in */
+mod *root_of(const quant *q);
+const cfg *root_config(const quant *q);
+static inline int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+/* ---- what a method makes of a module ------------------------------------------------------------------------------------- */
+/* The new module has the old one's name, class and description until told otherwise, and no tensors. */
+tensor *keep_param(mod *to, const mod *from, const char *name);   /* the same parameter, where there is one */
+void keep_tensors(mod *to, const mod *from);                      /* all of them, */
+void keep_children(mod *to, const mod *from);                     /* and these */
+void note_warning(quant *q, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+enum { DT_U32 = 14, DT_F8_E8M0 = 16 }; /* as tare_dtype numbers them, like those of def.h */
+static inline tensor *stored_in(tensor *t, int dtype) { in_dtype(t, dtype); return t; }
+
+enum { LEAVE = 0 };
+typedef struct quant_method {
+    const char *name;              /* as messages call it */
+    const char *const *names;      /* quant_method in a config: SET("fp8", "mxfp8") */
+    bool (*claims)(const conf *c); /* recognises its configs by other keys, whatever quant_method is */
+    const char *not_asked;         /* why --quantize is refused; NULL: it is not */
+    const char *not_in_config;     /* why a config that names it is */
+    void (*settle)(quant *q);      /* reads and checks the settings */
+    int (*dtype)(quant *q, int dtype); /* the dtype that the model is built in instead; NULL: as it is */
+    void (*start)(quant *q);       /* the tree is there, and nothing of it is replaced */
+    /* What becomes of a module: LEAVE, or a number for make(). Asked parents first; not below what is replaced. The answer depends on
+     * the module and its path, and on the number of its layer only as tells_layers_apart() says. */
+    int (*takes)(quant *q, const mod *m, const char *path);
+    void (*make)(quant *q, mod *to, const mod *from, int kind);
+    void (*finish)(quant *q);         /* everything is replaced */
+    bool moves;                    /* what is replaced comes last among its siblings, by name */
+} quant_method;
+#endif

@@ -1,0 +1,149 @@
+/* What stays dense: names and patterns, and how a path is held against them. */
+#include "work.h"
+#include "../build/sets.h"
+#include "../build/ties.h"
+#include "../files/rules.h"
+#include "../core/path.h"
+
+/* ---- patterns ---- */
+
+void tells_layers_apart(quant *q) { q->by_layer = true; }
+
+static bool is_literal(const char *text) {
+    for (; *text; text++)
+        if (!(*text == '_' || *text == '.' || (*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z')))
+            return false;
+    return true;
+}
+/* Layers are told apart by digits, or by what may match them. A name without either cannot reach past a layer's number, from either end. */
+static void note_layers(quant *q, const char *text) {
+    if (!is_literal(text) || strpbrk(text, "0123456789") || *text == '.' || strstr(text, "..")) tells_layers_apart(q);
+}
+static const void *compile(quant *q, const char *key, const char *pattern, const char *whole) {
+    if (!q->found.a) patterns_start(&q->found, q->s->a, &q->pattern_err);
+    const void *compiled = pattern_compile(&q->found, whole);
+    if (!compiled && quant_ok(q)) {
+        conf_refuse(&q->top, key, "\"%.100s\" is no regular expression", pattern);
+        q->pattern_err = (tare_error){0};
+    }
+    return compiled;
+}
+static bool found(const quant *q, const void *compiled, const char *text) {
+    bool is = pattern_found((patterns *)&q->found, compiled, text);
+    if (q->pattern_err.status != TARE_OK && session_ok(q->s))
+        error_set(&q->s->err, TARE_BAD, "bad_quantization", q->top.path, "%s: a pattern costs too much to match against %.200s", q->top.path, text);
+    return is;
+}
+const regex *regex_of(quant *q, const char *key, const char *pattern, bool at_start) {
+    const void *compiled = compile(q, key, pattern, at_start ? arena_printf(q->s->a, "^(?:%s)", pattern) : pattern);
+    if (!compiled) return NULL;
+    note_layers(q, pattern);
+    regex *r = arena_new(q->s->a, regex);
+    r->compiled = compiled;
+    return r;
+}
+bool regex_matches(const quant *q, const regex *r, const char *text) { return r && found(q, r->compiled, text); }
+
+bool ends_with(const char *path, const char *tail) {
+    size_t n = strlen(path), k = strlen(tail);
+    return k <= n && !memcmp(path + n - k, tail, k);
+}
+/* A dot stands for any character, as in every regular expression; the end is that of the path or of a part of it. */
+static bool literal_matches(const skip_name *p, const char *path) {
+    for (size_t i = 0; i < p->n; i++)
+        if (!path[i] || (p->text[i] != '.' && path[i] != p->text[i])) return false;
+    return !path[p->n] || path[p->n] == '.' || (p->n && path[p->n - 1] == '.');
+}
+bool skipped(const quant *q, const char *path) {
+    for (const skip_name *p = q->skips; p; p = p->next) {
+        if (p->compiled ? found(q, p->compiled, path) : literal_matches(p, path)) return true;
+        if (ends_with(path, p->text)) return true;
+    }
+    return false;
+}
+static void skip(quant *q, const char *key, const char *text) {
+    for (const skip_name *p = q->skips; p; p = p->next)
+        if (!strcmp(p->text, text)) return;
+    skip_name *p = arena_new(q->s->a, skip_name);
+    *p = (skip_name){.text = text, .n = strlen(text)};
+    if (!is_literal(text)) p->compiled = compile(q, key, text, arena_printf(q->s->a, "^(?:%s)(?:(?<=\\.)|(?=\\.|$))", text));
+    note_layers(q, text);
+    if (q->last_skip) q->last_skip->next = p;
+    else q->skips = p;
+    q->last_skip = p;
+}
+
+/* ---- the default ---- */
+
+static const char *module_of(quant *q, const char *param) {
+    size_t n = strlen(param);
+    return ends_with(param, ".weight") ? arena_text(q->s->a, param, n - strlen(".weight")) : param;
+}
+/* The last parameter in walk order, a shared module counted under its first name; "" when there is none. */
+typedef struct last_walk { char path[MODULE_PATH], last[MODULE_PATH]; size_t n; met_nodes met; } last_walk;
+static void last_param(last_walk *w, const mod *m) {
+    if (met_before(&w->met, m)) return;
+    for (const tensor *t = m->params; t; t = t->next) {
+        size_t before = w->n;
+        if (path_add(w->path, &w->n, t->name, 0)) memcpy(w->last, w->path, w->n + 1);
+        path_cut(w->path, &w->n, before);
+    }
+    for (const edge *e = m->children; e; e = e->next) {
+        size_t before = w->n;
+        if (!path_add(w->path, &w->n, e->name, e->first + (e->name ? 0 : e->count - 1))) return;
+        last_param(w, e->to);
+        path_cut(w->path, &w->n, before);
+    }
+}
+static const mod *find(const mod *m, const char *path) {
+    while (*path) {
+        size_t n = strcspn(path, ".");
+        const edge *e = m->children;
+        while (e && !(e->name && strlen(e->name) == n && !memcmp(e->name, path, n))) e = e->next;
+        if (!e) return NULL;
+        m = e->to;
+        path += n + (path[n] == '.');
+    }
+    return m;
+}
+static void skip_output(quant *q) {
+    const mod *root = q->b->root;
+    const char *path = output_embedding_of(root->cls);
+    if (!path) path = "lm_head";
+    if (*path && find(root, path)) skip(q, NULL, path);
+}
+static void skip_default(quant *q) {
+    val ties = tied_keys(q->s->a, q->b->root);
+    for (uint32_t i = 0; i < ties.n; i++) {
+        skip(q, NULL, module_of(q, ties.members[i].key));
+        skip(q, NULL, module_of(q, ties.members[i].v.s));
+    }
+    last_walk w = {.n = 0};
+    last_param(&w, q->b->root);
+    if (*w.last) skip(q, NULL, module_of(q, arena_text(q->s->a, w.last, strlen(w.last))));
+    skip_output(q);
+}
+void skip_names(quant *q, const char *key, val list, bool add) {
+    if (!val_given(list) || add) skip_default(q);
+    for (uint32_t i = 0; list.kind == VAL_LIST && i < list.n; i++) skip(q, key, list.items[i].s);
+    val kept = set_of(q->s->a, q->b->root, SET_KEEP_FP32);
+    for (uint32_t i = 0; i < kept.n; i++) skip(q, NULL, kept.items[i].s);
+}
+val renamed_as_loaded(quant *q, val names) {
+    if (names.kind != VAL_LIST || !names.n || !quant_ok(q)) return names;
+    arena *a = q->s->a;
+    patterns p;
+    patterns_start(&p, a, &q->s->err);
+    rule_set rules;
+    if (!rules_for_load(&p, q->b->root, &rules)) return names;
+    val *items = arena_array(a, names.n, sizeof *items);
+    for (uint32_t i = 0; i < names.n; i++) {
+        size_t converter, which;
+        const char *key = rules_rename(&p, &rules, arena_printf(a, "%s.", names.items[i].s));
+        const char *converted = rules_convert(&p, &rules, key, &converter, &which);
+        if (converted) key = converted;
+        size_t n = strlen(key);
+        items[i] = val_text(arena_text(a, key, n && key[n - 1] == '.' ? n - 1 : n));
+    }
+    return (val){.kind = VAL_LIST, .n = names.n, .items = items};
+}

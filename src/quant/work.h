@@ -1,0 +1,38 @@
+/* The inside of a method at work, for the pipeline. */
+#ifndef TARE_QUANT_WORK_H
+#define TARE_QUANT_WORK_H
+#include "../build/builder.h"
+#include "../files/pattern.h"
+#include "open.h"
+#include "quant.h"
+
+typedef struct skip_name { /* a pattern of what stays dense */
+    const char *text;
+    const void *compiled; /* NULL: letters, digits, dots and underscores alone */
+    size_t n;
+    struct skip_name *next;
+} skip_name;
+struct regex { const void *compiled; };
+
+struct quant {
+    session *s;
+    const quant_method *method;
+    conf top;
+    bool from_file, dequantized;
+    cfg *config;            /* of the model */
+    void *state;
+    builder *b;
+    int dtype;
+    patterns found;         /* where patterns are matched */
+    tare_error pattern_err;
+    skip_name *skips, *last_skip;
+    bool by_layer;          /* equal layers may be told apart */
+    const char **warnings;
+    size_t warning_count, warning_cap;
+};
+/* The pass over the tree, as builder.h's preparation. */
+bool quant_prepare(void *q, builder *b);
+void skip_start(quant *q);
+/* get_output_embeddings(): its path below a model of that class; NULL: lm_head, where it has one. "": it has none. */
+const char *output_embedding_of(const char *class_name);
+#endif
