@@ -43,12 +43,12 @@ static void settle(quant *q) {
 static void start(quant *q) {
     skip_names(q, "llm_int8_skip_modules", conf_names(settings(q), "llm_int8_skip_modules"), false);
 }
-static int takes(quant *q, const mod *m, const char *path) {
+static int64_t takes(quant *q, const mod *m, const char *path) {
     const bnb *b = state(q);
     if ((!is_plain_linear(m) && !is_conv1d(m)) || skipped(q, path)) return LEAVE;
     return b->kind;
 }
-static void make(quant *q, mod *to, const mod *from, int kind) {
+static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     const bnb *b = state(q);
     int64_t out = out_features(from), in = in_features(from);
     bool bias = param_named(from, "bias");

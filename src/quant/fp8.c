@@ -38,17 +38,26 @@ static void settle(quant *q) {
     f->fp4_experts = !strcmp(conf_word(c, "expert_dtype", "fp8", SET("fp8", "fp4")), "fp4");
     f->convert = conf_texts(c, "modules_to_convert");
 }
+static bool is_converted(const fp8 *f, const char *path);
 static void start(quant *q) {
     const conf *c = settings(q);
+    const fp8 *f = state(q);
     const char *key = conf_given(c, "modules_to_not_convert") ? "modules_to_not_convert" : "ignored_layers";
     skip_names(q, key, renamed_as_loaded(q, conf_names(c, key)), false);
+    for (uint32_t i = 0; i < f->convert.n; i++) note_pattern(q, f->convert.items[i].s);
+    val tied = ties(q);
+    for (uint32_t i = 0; i < tied.n; i++) {
+        const char *source = module_name(q, tied.members[i].v.s);
+        if (is_converted(f, source) && !skipped(q, source))
+            note_warning(q, "%s is stored in FP8 and %s is tied to it: that one gets the FP8 numbers without their scale", source, tied.members[i].key);
+    }
 }
 static bool is_converted(const fp8 *f, const char *path) {
     for (uint32_t i = 0; i < f->convert.n; i++)
         if (ends_with(path, f->convert.items[i].s)) return true;
     return false;
 }
-static int takes(quant *q, const mod *m, const char *path) {
+static int64_t takes(quant *q, const mod *m, const char *path) {
     const fp8 *f = state(q);
     bool experts = ends_with(path, ".experts");
     if (!experts && !is_linear(m) && !is_plain_embedding(m)) return LEAVE;
@@ -104,7 +113,7 @@ static void make_experts(quant *q, const fp8 *f, mod *to, const mod *from, bool 
     if (gated && !f->rows && !f->fp4_experts)
         note_warning(q, "experts with one scale each: the reference cannot load them into the fused ones");
 }
-static void make(quant *q, mod *to, const mod *from, int kind) {
+static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     const fp8 *f = state(q);
     switch (kind) {
     case LINEAR: becomes(to, "FP8Linear"), make_linear(f, to, from); break;

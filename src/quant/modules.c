@@ -1,5 +1,7 @@
 /* What methods ask of modules and make of them. */
 #include "work.h"
+#include "../build/ties.h"
+#include "../core/path.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,6 +22,58 @@ int64_t size_at(const tensor *t, int axis) { return t ? tensor_size(t, axis) : 0
 int rank_of(const tensor *t) { return tensor_rank(t); }
 int64_t in_features(const mod *m) { return size_at(param_named(m, "weight"), is_conv1d(m) ? 0 : 1); }
 int64_t out_features(const mod *m) { return size_at(param_named(m, "weight"), is_conv1d(m) ? 1 : 0); }
+const mod *sibling(const quant *q, const char *name) {
+    for (const edge *e = q->parent ? q->parent->children : NULL; e; e = e->next)
+        if (e->name && !strcmp(e->name, name)) return e->to;
+    return NULL;
+}
+const mod *before_replacement(const mod *m) { return m->dense ? m->dense : m; }
+const char *model_type(const quant *q) { return q->config->k->model_type; }
+/* `rest` is what follows the path of m in what is sought. */
+static bool begins(const mod *m, const char *rest) {
+    for (const edge *e = m->children; e; e = e->next) {
+        char number[NUM_TEXT];
+        if (!e->name) num_int(number, e->first);
+        const char *name = e->name ? e->name : number;
+        size_t n = strlen(name);
+        if (!strncmp(name, rest, strlen(rest))) return true;
+        if (!strncmp(name, rest, n) && rest[n] == '.' && (!rest[n + 1] ? e->to->children != NULL : begins(e->to, rest + n + 1))) return true;
+    }
+    return false;
+}
+bool has_module(const quant *q, const char *beginning) { return begins(q->b->root, beginning); }
+
+static bool stacks_experts(const mod *m) {
+    for (const tensor *t = m->params; t; t = t->next)
+        if (t->rank == 3) return true;
+    return false;
+}
+typedef struct expert_walk { char path[MODULE_PATH], first[MODULE_PATH]; size_t n; uint64_t found; } expert_walk;
+static void find_experts(expert_walk *w, const mod *m, uint64_t times) {
+    for (const edge *e = m->children; e; e = e->next) {
+        size_t before = w->n;
+        uint64_t here = times * (e->name ? 1 : (uint64_t)e->count);
+        if (e->to->dense || !path_add(w->path, &w->n, e->name, e->first)) continue;
+        if (e->name && !strcmp(e->name, "experts") && stacks_experts(e->to)) {
+            if (!w->found) memcpy(w->first, w->path, w->n + 1);
+            w->found += here;
+        } else {
+            find_experts(w, e->to, here);
+        }
+        path_cut(w->path, &w->n, before);
+    }
+}
+uint64_t dense_experts(const quant *q, const char **first) {
+    expert_walk w = {.n = 0};
+    find_experts(&w, q->b->root, 1);
+    *first = arena_text(q->s->a, w.first, strlen(w.first));
+    return w.found;
+}
+val ties(const quant *q) { return tied_keys(q->s->a, q->b->root); }
+const char *input_name(const quant *q) {
+    const char *name = FACT(q->b->root->model, main_input_name);
+    return name ? name : "input_ids";
+}
 int main_dtype(const quant *q) { return q->dtype; }
 mod *root_of(const quant *q) { return q->b->root; }
 const cfg *root_config(const quant *q) { return q->config; }
@@ -45,6 +99,7 @@ void keep_children(mod *to, const mod *from) {
         kept->count = e->count;
     }
 }
+void keep_as_child(mod *to, const char *name, const mod *from) { builder_edge(to, name, builder_copy(to->b, from, to)); }
 void note_warning(quant *q, const char *format, ...) {
     char text[600];
     va_list args;

@@ -5,7 +5,7 @@
 
 typedef struct exchanged { /* a body that several places share is exchanged once for each kind */
     const mod *from;
-    int kind;
+    int64_t kind;
     mod *to;
     struct exchanged *next;
 } exchanged;
@@ -18,8 +18,11 @@ typedef struct pass {
     exchanged *made[BUCKETS];
 } pass;
 
-static int taken(pass *p, const mod *m) { return p->q->method->takes(p->q, m, p->path); }
-static mod *exchange(pass *p, mod *parent, const char *name, mod *from, int kind) {
+static int64_t taken(pass *p, const mod *parent, const mod *m) {
+    p->q->parent = parent;
+    return p->q->method->takes(p->q, m, p->path);
+}
+static mod *exchange(pass *p, mod *parent, const char *name, mod *from, int64_t kind) {
     exchanged **slot = &p->made[((uintptr_t)from >> 4 ^ (uintptr_t)kind) % BUCKETS];
     for (exchanged *x = *slot; x; x = x->next)
         if (x->from == from && x->kind == kind) return x->to->common = true, x->to;
@@ -42,13 +45,13 @@ typedef struct pieces { piece *v; size_t n, cap; } pieces;
 
 /* What the method answers on a body and all in it, as one number. */
 static void mix(uint64_t *h, uint64_t x) { *h = (*h ^ x) * UINT64_C(0x9E3779B97F4A7C15), *h ^= *h >> 29; }
-static void answers(pass *p, const mod *m, uint64_t *h) {
-    int kind = taken(p, m);
+static void answers(pass *p, const mod *parent, const mod *m, uint64_t *h) {
+    int64_t kind = taken(p, parent, m);
     mix(h, (uint64_t)kind + 1);
     for (const edge *e = kind ? NULL : m->children; e; e = e->next)
         for (int64_t i = 0; i < (e->name ? 1 : e->count); i++) {
             size_t before = p->n;
-            if (path_add(p->path, &p->n, e->name, e->first + i)) answers(p, e->to, h);
+            if (path_add(p->path, &p->n, e->name, e->first + i)) answers(p, m, e->to, h);
             path_cut(p->path, &p->n, before);
         }
 }
@@ -61,7 +64,7 @@ static void add_piece(pass *p, pieces *all, mod *from, int64_t index, int64_t co
     all->v = arena_grow(p->q->s->a, all->v, all->n, &all->cap, 1, sizeof *all->v);
     all->v[all->n++] = (piece){.first = index, .count = count, .from = from, .answers = h};
 }
-static void cut_run(pass *p, pieces *all, const edge *e) {
+static void cut_run(pass *p, pieces *all, const mod *list, const edge *e) {
     if (!p->q->by_layer) {
         add_piece(p, all, e->to, e->first, e->count, 0);
         return;
@@ -69,7 +72,7 @@ static void cut_run(pass *p, pieces *all, const edge *e) {
     for (int64_t i = 0; i < e->count; i++) {
         size_t before = p->n;
         uint64_t h = 0;
-        if (path_add(p->path, &p->n, NULL, e->first + i)) answers(p, e->to, &h);
+        if (path_add(p->path, &p->n, NULL, e->first + i)) answers(p, list, e->to, &h);
         path_cut(p->path, &p->n, before);
         add_piece(p, all, e->to, e->first + i, 1, h);
     }
@@ -92,7 +95,7 @@ static mod *change_item(pass *p, mod *list, piece *x) {
     size_t before = p->n;
     mod *to = x->to;
     if (path_add(p->path, &p->n, NULL, x->first)) {
-        int kind = taken(p, to);
+        int64_t kind = taken(p, list, to);
         if (kind) to = exchange(p, list, arena_printf(p->q->s->a, "%lld", (long long)x->first), to, kind);
         else change(p, to);
     }
@@ -110,7 +113,7 @@ static void put_pieces(pass *p, mod *list, edge *e, const pieces *all) {
 static edge *change_runs(pass *p, mod *list, edge *first) {
     pieces all = {0};
     edge *after = first;
-    for (; after && !after->name; after = after->next) cut_run(p, &all, after);
+    for (; after && !after->name; after = after->next) cut_run(p, &all, list, after);
     bool *is_new = arena_array(p->q->s->a, all.n, sizeof *is_new);
     for (size_t i = 0; i < all.n; i++) is_new[i] = share_piece(p, &all, i, list);
     for (size_t i = 0; i < all.n && session_ok(p->q->s); i++) {
@@ -147,7 +150,7 @@ static void move_last(mod *m) {
 static void change_child(pass *p, mod *m, edge *e) {
     size_t before = p->n;
     if (met_before(&p->met, e->to) || !path_add(p->path, &p->n, e->name, 0)) return;
-    int kind = taken(p, e->to);
+    int64_t kind = taken(p, m, e->to);
     if (kind) e->to = exchange(p, m, e->name, e->to, kind);
     else if (e->to->children) builder_own(e, m), change(p, e->to);
     path_cut(p->path, &p->n, before);
@@ -170,6 +173,7 @@ bool quant_prepare(void *to, builder *b) {
         p->q = q;
         change(p, b->root);
     }
+    if (session_ok(b->s)) warn_of_heads(q);
     if (session_ok(b->s) && q->method->finish) q->method->finish(q);
     return session_ok(b->s);
 }

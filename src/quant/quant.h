@@ -52,6 +52,7 @@ bool regex_matches(const quant *q, const regex *r, const char *text);
 /* Decisions on modules depend on the numbers of their layers: then equal layers are asked one by one. Patterns with digits or with other
  * signs than letters, dots and underscores say so themselves. */
 void tells_layers_apart(quant *q);
+void note_pattern(quant *q, const char *text); /* the same, if this one does */
 
 /* ---- modules of the tree -------------------------------------------------------------------------------------------------- */
 const char *class_of(const mod *m);
@@ -64,6 +65,15 @@ const tensor *param_named(const mod *m, const char *name); /* NULL: it has none 
 int64_t size_at(const tensor *t, int axis);
 int rank_of(const tensor *t);
 bool ends_with(const char *path, const char *tail);
+const mod *sibling(const quant *q, const char *name);  /* of the module that takes() and make() are asked about; NULL: there is none */
+const mod *before_replacement(const mod *m);            /* what a replaced module was; others are themselves */
+const char *model_type(const quant *q);
+bool has_module(const quant *q, const char *beginning); /* some module's path begins so */
+/* Fused experts, stacked parameters of a module named experts, that are neither replaced nor below what is: how many, and the first. */
+uint64_t dense_experts(const quant *q, const char **first);
+val ties(const quant *q);            /* target -> source, paths of parameters; a dict */
+const char *module_name(quant *q, const char *param); /* its path without ".weight" */
+const char *input_name(const quant *q); /* main_input_name of the class */
 int main_dtype(const quant *q);      /* that the model is built in */
 mod *root_of(const quant *q);
 const cfg *root_config(const quant *q);
@@ -74,6 +84,7 @@ static inline int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 
 tensor *keep_param(mod *to, const mod *from, const char *name);   /* the same parameter, where there is one */
 void keep_tensors(mod *to, const mod *from);                      /* all of them, */
 void keep_children(mod *to, const mod *from);                     /* and these */
+void keep_as_child(mod *to, const char *name, const mod *from);   /* the old module itself, below the new one */
 void note_warning(quant *q, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 enum { DT_U32 = 14, DT_F8_E8M0 = 16 }; /* as tare_dtype numbers them, like those of def.h */
@@ -91,8 +102,8 @@ typedef struct quant_method {
     void (*start)(quant *q);       /* the tree is there, and nothing of it is replaced */
     /* What becomes of a module: LEAVE, or a number for make(). Asked parents first; not below what is replaced. The answer depends on
      * the module and its path, and on the number of its layer only as tells_layers_apart() says. */
-    int (*takes)(quant *q, const mod *m, const char *path);
-    void (*make)(quant *q, mod *to, const mod *from, int kind);
+    int64_t (*takes)(quant *q, const mod *m, const char *path);
+    void (*make)(quant *q, mod *to, const mod *from, int64_t kind);
     void (*finish)(quant *q);         /* everything is replaced */
     bool moves;                    /* what is replaced comes last among its siblings, by name */
 } quant_method;

@@ -16,7 +16,7 @@ static bool is_literal(const char *text) {
     return true;
 }
 /* Layers are told apart by digits, or by what may match them. A name without either cannot reach past a layer's number, from either end. */
-static void note_layers(quant *q, const char *text) {
+void note_pattern(quant *q, const char *text) {
     if (!is_literal(text) || strpbrk(text, "0123456789") || *text == '.' || strstr(text, "..")) tells_layers_apart(q);
 }
 static const void *compile(quant *q, const char *key, const char *pattern, const char *whole) {
@@ -37,7 +37,7 @@ static bool found(const quant *q, const void *compiled, const char *text) {
 const regex *regex_of(quant *q, const char *key, const char *pattern, bool at_start) {
     const void *compiled = compile(q, key, pattern, at_start ? arena_printf(q->s->a, "^(?:%s)", pattern) : pattern);
     if (!compiled) return NULL;
-    note_layers(q, pattern);
+    note_pattern(q, pattern);
     regex *r = arena_new(q->s->a, regex);
     r->compiled = compiled;
     return r;
@@ -67,7 +67,7 @@ static void skip(quant *q, const char *key, const char *text) {
     skip_name *p = arena_new(q->s->a, skip_name);
     *p = (skip_name){.text = text, .n = strlen(text)};
     if (!is_literal(text)) p->compiled = compile(q, key, text, arena_printf(q->s->a, "^(?:%s)(?:(?<=\\.)|(?=\\.|$))", text));
-    note_layers(q, text);
+    note_pattern(q, text);
     if (q->last_skip) q->last_skip->next = p;
     else q->skips = p;
     q->last_skip = p;
@@ -75,7 +75,7 @@ static void skip(quant *q, const char *key, const char *text) {
 
 /* ---- the default ---- */
 
-static const char *module_of(quant *q, const char *param) {
+const char *module_name(quant *q, const char *param) {
     size_t n = strlen(param);
     return ends_with(param, ".weight") ? arena_text(q->s->a, param, n - strlen(".weight")) : param;
 }
@@ -95,7 +95,7 @@ static void last_param(last_walk *w, const mod *m) {
         path_cut(w->path, &w->n, before);
     }
 }
-static const mod *find(const mod *m, const char *path) {
+const mod *module_at(const mod *m, const char *path) {
     while (*path) {
         size_t n = strcspn(path, ".");
         const edge *e = m->children;
@@ -110,17 +110,17 @@ static void skip_output(quant *q) {
     const mod *root = q->b->root;
     const char *path = output_embedding_of(root->cls);
     if (!path) path = "lm_head";
-    if (*path && find(root, path)) skip(q, NULL, path);
+    if (*path && module_at(root, path)) skip(q, NULL, path);
 }
 static void skip_default(quant *q) {
     val ties = tied_keys(q->s->a, q->b->root);
     for (uint32_t i = 0; i < ties.n; i++) {
-        skip(q, NULL, module_of(q, ties.members[i].key));
-        skip(q, NULL, module_of(q, ties.members[i].v.s));
+        skip(q, NULL, module_name(q, ties.members[i].key));
+        skip(q, NULL, module_name(q, ties.members[i].v.s));
     }
     last_walk w = {.n = 0};
     last_param(&w, q->b->root);
-    if (*w.last) skip(q, NULL, module_of(q, arena_text(q->s->a, w.last, strlen(w.last))));
+    if (*w.last) skip(q, NULL, module_name(q, arena_text(q->s->a, w.last, strlen(w.last))));
     skip_output(q);
 }
 void skip_names(quant *q, const char *key, val list, bool add) {
@@ -146,4 +146,18 @@ val renamed_as_loaded(quant *q, val names) {
         items[i] = val_text(arena_text(a, key, n && key[n - 1] == '.' ? n - 1 : n));
     }
     return (val){.kind = VAL_LIST, .n = names.n, .items = items};
+}
+
+/* ---- what is easily missed ---- */
+
+/* A head that is quantised: because a list took the place of the default, or because the default knows output embeddings alone. */
+void warn_of_heads(quant *q) {
+    const mod *root = q->b->root;
+    const char *output = output_embedding_of(root->cls);
+    if (!output) output = "lm_head";
+    const mod *head = *output ? module_at(root, output) : NULL;
+    if (head && head->dense) note_warning(q, "%s, the output embedding, is quantised: a list of what stays dense replaces the default", output);
+    for (const edge *e = root->children; e; e = e->next)
+        if (e->name && e->to->dense && e->to != head && e->to->kind == KIND_LINEAR)
+            note_warning(q, "%s, a head of this model, is quantised: by default the output embedding alone stays dense", e->name);
 }

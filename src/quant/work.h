@@ -22,6 +22,7 @@ struct quant {
     cfg *config;            /* of the model */
     void *state;
     builder *b;
+    const mod *parent;      /* of the module that the method is asked about */
     int dtype;
     patterns found;         /* where patterns are matched */
     tare_error pattern_err;
@@ -32,7 +33,8 @@ struct quant {
 };
 /* The pass over the tree, as builder.h's preparation. */
 bool quant_prepare(void *q, builder *b);
-void skip_start(quant *q);
+const mod *module_at(const mod *root, const char *path); /* NULL: there is none */
+void warn_of_heads(quant *q);
 /* get_output_embeddings(): its path below a model of that class; NULL: lm_head, where it has one. "": it has none. */
 const char *output_embedding_of(const char *class_name);
 #endif
