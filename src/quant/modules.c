@@ -28,6 +28,7 @@ const mod *sibling(const quant *q, const char *name) {
     return NULL;
 }
 const mod *before_replacement(const mod *m) { return m->dense ? m->dense : m; }
+bool keeps_cache(const mod *m) { return m->cache && (m->cache->kind == CACHE_FULL || m->cache->kind == CACHE_LATENT); }
 const char *model_type(const quant *q) { return q->config->k->model_type; }
 /* `rest` is what follows the path of m in what is sought. */
 static bool begins(const mod *m, const char *rest) {

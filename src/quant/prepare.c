@@ -160,6 +160,7 @@ static void change(pass *p, mod *m) {
         if (!e->name) e = change_runs(p, m, e);
         else change_child(p, m, e), e = e->next;
     }
+    if (p->q->method->extend && session_ok(p->q->s)) p->q->method->extend(p->q, m);
     if (p->q->method->moves && session_ok(p->q->s)) move_last(m);
 }
 bool quant_prepare(void *to, builder *b) {

@@ -35,6 +35,8 @@ bool quant_ok(const quant *q);
 bool from_file(const quant *q);   /* the weights are quantised already; else they are to be, as --quantize asks */
 void *room(quant *q, size_t bytes); /* zeroed, for what settle() has read; state() has it again */
 void *state(const quant *q);
+void *memory(quant *q, size_t n, size_t size); /* zeroed, as long as the model lives */
+void dequantizes(quant *q);       /* settings ask for the floats: no module is replaced */
 
 /* ---- names --------------------------------------------------------------------------------------------------------------- */
 /* What stays dense is told by names. A pattern holds for a module if it matches from the start up to a dot or the end, as a regular
@@ -68,6 +70,7 @@ bool ends_with(const char *path, const char *tail);
 const mod *sibling(const quant *q, const char *name);  /* of the module that takes() and make() are asked about; NULL: there is none */
 const mod *before_replacement(const mod *m);            /* what a replaced module was; others are themselves */
 const char *model_type(const quant *q);
+bool keeps_cache(const mod *m);                         /* an attention layer whose keys and values are cached */
 bool has_module(const quant *q, const char *beginning); /* some module's path begins so */
 /* Fused experts, stacked parameters of a module named experts, that are neither replaced nor below what is: how many, and the first. */
 uint64_t dense_experts(const quant *q, const char **first);
@@ -104,6 +107,7 @@ typedef struct quant_method {
      * the module and its path, and on the number of its layer only as tells_layers_apart() says. */
     int64_t (*takes)(quant *q, const mod *m, const char *path);
     void (*make)(quant *q, mod *to, const mod *from, int64_t kind);
+    void (*extend)(quant *q, mod *m); /* adds to a module that keeps its class and children, which are done; NULL: nothing */
     void (*finish)(quant *q);         /* everything is replaced */
     bool moves;                    /* what is replaced comes last among its siblings, by name */
 } quant_method;

@@ -10,6 +10,9 @@ bool from_file(const quant *q) { return q->from_file; }
 void *room(quant *q, size_t bytes) { return q->state = arena_alloc(q->s->a, bytes); }
 void *state(const quant *q) { return q->state; }
 
+void *memory(quant *q, size_t n, size_t size) { return arena_array(q->s->a, n, size); }
+void dequantizes(quant *q) { q->dequantized = true; }
+
 val conf_get(const conf *c, const char *key) { return dict_get(c->d, key); }
 bool conf_given(const conf *c, const char *key) { return val_given(conf_get(c, key)); }
 

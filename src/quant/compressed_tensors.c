@@ -1,0 +1,323 @@
+/* compressed-tensors: groups of modules, each with its scheme of weights and activations; modules keep their class and get other tensors.
+ * Mirrors compressed-tensors 0.20.0. The format is the scheme's own, else what its weights and activations imply: the config's global
+ * `format` has no part in it. */
+#include "quant.h"
+
+enum { WEIGHTS, INPUTS, OUTPUTS, ROLES };
+static const char *const role_keys[ROLES] = {"weights", "input_activations", "output_activations"};
+typedef enum strategy { TENSOR, CHANNEL, GROUP, BLOCK, TOKEN, TENSOR_GROUP, ATTN_HEAD } strategy;
+static const char *const strategies[] = {"tensor", "channel", "group", "block", "token", "tensor_group", "attn_head", NULL};
+typedef enum format { DENSE, INT, FLOAT, NAIVE, PACK, NVFP4, MXFP4, MXFP6, MXFP8 } format;
+static const char *const formats[] = {
+    "dense", "int-quantized", "float-quantized", "naive-quantized", "pack-quantized", "nvfp4-pack-quantized", "mxfp4-pack-quantized",
+    "mxfp6-pack-quantized", "mxfp8-quantized", NULL,
+};
+typedef struct arguments { /* how one kind of numbers is quantised */
+    bool given, is_float, asymmetric, dynamic, local;
+    int64_t bits, group, rows, columns;
+    strategy how;
+    int scale_dtype, zero_dtype; /* DT_DEFAULT: not said */
+} arguments;
+typedef struct scheme {
+    arguments role[ROLES];
+    format stored;
+} scheme;
+typedef struct target { const char *text; const regex *pattern; int64_t scheme; } target;
+typedef struct ct {
+    scheme *schemes;
+    target *targets, *ignored; /* targets: names before patterns, both by their text */
+    size_t scheme_n, target_n, ignored_n;
+    arguments cache;
+    bool compressed, biased_zero; /* the second: packed zero points were met */
+} ct;
+
+/* ---- reading ---- */
+
+static void only_keys(const conf *c, const char *const *keys) {
+    for (uint32_t i = 0; c->d.kind == VAL_DICT && i < c->d.n; i++)
+        if (!word_in(c->d.members[i].key, keys)) conf_refuse(c, c->d.members[i].key, "compressed-tensors knows no such key here");
+}
+static size_t index_of(const char *word, const char *const *words) {
+    size_t i = 0;
+    while (words[i] && strcmp(words[i], word)) i++;
+    return i;
+}
+static int dtype_of(const conf *c, const char *key) {
+    static const struct { const char *name; int dtype; } known[] = {
+        {"uint8", DT_U8},          {"int8", DT_I8},       {"int16", DT_I16},   {"int32", DT_I32}, {"float8_e4m3fn", DT_F8_E4M3},
+        {"float8_e8m0fnu", DT_F8_E8M0}, {"bfloat16", DT_BF16}, {"float16", DT_F16}, {"float32", DT_F32},
+    };
+    const char *name = conf_text(c, key, NULL);
+    if (!name) return DT_DEFAULT;
+    if (!strncmp(name, "torch.", 6)) name += 6;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].name, name)) return known[i].dtype;
+    conf_refuse(c, key, "this is no dtype of scales or zero points");
+    return DT_DEFAULT;
+}
+static int64_t int_or_zero(const conf *c, const char *key) { return conf_given(c, key) ? conf_int(c, key, 0) : 0; }
+static void read_block(const conf *c, arguments *a) {
+    val v = conf_get(c, "block_structure");
+    if (!val_given(v)) return;
+    bool two = v.kind == VAL_LIST && v.n == 2 && v.items[0].kind == VAL_INT && v.items[1].kind == VAL_INT && v.items[0].i > 0 && v.items[1].i > 0;
+    if (!two) conf_refuse(c, "block_structure", "a list of two positive ints is needed");
+    else a->rows = v.items[0].i, a->columns = v.items[1].i;
+}
+static void check_strategy(const conf *c, const arguments *a) {
+    bool grouped = a->how == GROUP || a->how == TENSOR_GROUP;
+    if (a->how == TOKEN && !a->dynamic) conf_refuse(c, "strategy", "tokens have no scales of their own unless dynamic is true");
+    if (grouped && a->group < 1) conf_refuse(c, "group_size", "this strategy needs a positive group size");
+    if (!grouped && a->group > 0) conf_refuse(c, "group_size", "only the strategies group and tensor_group have groups");
+    if ((a->how == BLOCK) != (a->rows > 0)) conf_refuse(c, "block_structure", "the strategy block needs it, and no other has it");
+    if (a->dynamic && (a->how == CHANNEL || a->how == BLOCK || a->how == ATTN_HEAD)) conf_refuse(c, "dynamic", "this strategy cannot be dynamic");
+    if (a->local && a->how != TENSOR_GROUP) conf_refuse(c, "dynamic", "\"local\" is for the strategy tensor_group");
+}
+static int zero_dtype(const arguments *a) {
+    if (a->is_float) return DT_F8_E4M3;
+    return a->bits <= 8 ? DT_I8 : a->bits <= 16 ? DT_I16 : DT_I32;
+}
+static arguments read_arguments(const conf *scheme_conf, const char *key) {
+    arguments a = {.given = conf_given(scheme_conf, key)};
+    if (!a.given) return a;
+    conf part = conf_part(scheme_conf, key), *c = &part;
+    only_keys(c, SET("num_bits", "type", "symmetric", "group_size", "strategy", "block_structure", "dynamic", "actorder", "scale_dtype", "zp_dtype",
+        "observer", "observer_kwargs"));
+    a.bits = conf_int(c, "num_bits", 8);
+    a.is_float = !strcmp(conf_word(c, "type", "int", SET("int", "float")), "float");
+    a.asymmetric = !conf_flag(c, "symmetric", true);
+    a.group = int_or_zero(c, "group_size");
+    if (a.group < -1) conf_refuse(c, "group_size", "a positive int is needed, or -1 for whole rows");
+    const char *inferred = a.group > 0 ? "group" : a.group == -1 ? "channel" : "tensor";
+    a.how = (strategy)index_of(conf_word(c, "strategy", inferred, strategies), strategies);
+    read_block(c, &a);
+    val dynamic = conf_get(c, "dynamic");
+    a.local = val_is(dynamic, "local");
+    a.dynamic = val_true(dynamic);
+    if (dynamic.kind == VAL_TEXT && !a.local) conf_refuse(c, "dynamic", "known are true, false, \"local\"");
+    val order = conf_get(c, "actorder");
+    if (val_is(order, "group") || val_is(order, "dynamic") || (order.kind == VAL_BOOL && order.b))
+        conf_refuse(c, "actorder", "compressed-tensors has removed this order of columns: weight, or none");
+    a.scale_dtype = dtype_of(c, "scale_dtype");
+    a.zero_dtype = conf_given(c, "zp_dtype") ? dtype_of(c, "zp_dtype") : zero_dtype(&a);
+    if (a.is_float && a.bits != 4 && a.bits != 6 && a.bits != 8) conf_refuse(c, "num_bits", "floats have 4, 6 or 8");
+    check_strategy(c, &a);
+    return a;
+}
+static format implied(const scheme *s) {
+    const arguments *w = &s->role[WEIGHTS];
+    if (!w->given) return DENSE;
+    if (w->is_float && w->bits == 4 && w->group == 32) return MXFP4;
+    if (w->is_float && w->bits == 6 && w->group == 32) return MXFP6;
+    if (w->is_float && w->bits == 8 && w->group == 32 && w->scale_dtype == DT_U8) return MXFP8;
+    if (w->is_float && w->bits == 4 && w->group == 16) return NVFP4;
+    if (!w->is_float && s->role[INPUTS].given) return INT;
+    if (!w->is_float && w->bits >= 1 && w->bits <= 8) return PACK;
+    return w->is_float && s->role[INPUTS].given ? FLOAT : NAIVE;
+}
+static void read_scheme(const conf *c, scheme *s) {
+    only_keys(c, SET("targets", "weights", "input_activations", "output_activations", "format"));
+    for (int r = 0; r < ROLES; r++) s->role[r] = read_arguments(c, role_keys[r]);
+    strategy in = s->role[INPUTS].how;
+    if (s->role[INPUTS].given && (in == CHANNEL || in == BLOCK)) conf_refuse(c, "input_activations", "activations have no strategy channel or block");
+    const char *name = conf_word(c, "format", NULL, formats);
+    s->stored = name ? (format)index_of(name, formats) : implied(s);
+    bool plain = s->stored == INT || s->stored == FLOAT || s->stored == NAIVE;
+    if (plain && s->role[WEIGHTS].is_float && s->role[WEIGHTS].bits != 8) conf_refuse(c, "weights", "floats of less than 8 bits have no such format");
+}
+
+/* ---- targets ---- */
+
+/* Exact names and classes before patterns, each by text. */
+static bool goes_before(const char *a, const char *b) {
+    bool pattern_a = strstr(a, "re:"), pattern_b = strstr(b, "re:");
+    return pattern_a != pattern_b ? pattern_b : strcmp(a, b) < 0;
+}
+static target make_target(quant *q, const char *key, const char *text) {
+    target t = {.text = text};
+    if (!strncmp(text, "re:", 3)) t.pattern = regex_of(q, key, text + 3, true);
+    else note_pattern(q, text);
+    return t;
+}
+/* A target that comes again belongs to the last scheme that names it. */
+static void add_target(quant *q, ct *s, const char *text, int64_t number) {
+    size_t at = 0;
+    for (; at < s->target_n; at++)
+        if (!strcmp(s->targets[at].text, text)) {
+            s->targets[at].scheme = number;
+            return;
+        }
+    for (at = 0; at < s->target_n && goes_before(s->targets[at].text, text);) at++;
+    memmove(&s->targets[at + 1], &s->targets[at], (s->target_n - at) * sizeof *s->targets);
+    s->targets[at] = make_target(q, "config_groups", text);
+    s->targets[at].scheme = number;
+    s->target_n++;
+}
+static bool names_class(const mod *m, const char *text) {
+    if (!strcmp(class_of(m), text) || !strcmp(text, "Module")) return true;
+    return (is_linear(m) && !strcmp(text, "Linear")) || (is_embedding(m) && !strcmp(text, "Embedding"));
+}
+static bool names_path(const quant *q, const target *t, const char *path) {
+    return t->pattern ? regex_matches(q, t->pattern, path) : !strcmp(t->text, path);
+}
+static const target *matching(const quant *q, const target *all, size_t n, const mod *m, const char *path) {
+    for (size_t i = 0; i < n; i++)
+        if (names_path(q, &all[i], path)) return &all[i];
+    for (size_t i = 0; i < n; i++)
+        if (!all[i].pattern && names_class(m, all[i].text)) return &all[i];
+    return NULL;
+}
+
+/* ---- settings ---- */
+
+static size_t count_targets(const conf *groups) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < groups->d.n; i++) n += dict_get(groups->d.members[i].v, "targets").n;
+    return n;
+}
+static void read_groups(quant *q, ct *s, const conf *groups) {
+    s->scheme_n = groups->d.kind == VAL_DICT ? groups->d.n : 0;
+    s->schemes = memory(q, s->scheme_n, sizeof *s->schemes);
+    s->targets = memory(q, count_targets(groups), sizeof *s->targets);
+    for (uint32_t i = 0; i < s->scheme_n && quant_ok(q); i++) {
+        const char *name = groups->d.members[i].key;
+        if (groups->d.members[i].v.kind == VAL_LIST) {
+            conf_refuse(groups, name, "schemes by name alone are not built by this release: write out its weights and activations");
+            return;
+        }
+        conf one = conf_part(groups, name);
+        read_scheme(&one, &s->schemes[i]);
+        if (!conf_given(&one, "targets")) conf_refuse(&one, "targets", "a group needs a list of names");
+        val targets = conf_texts(&one, "targets");
+        for (uint32_t k = 0; k < targets.n; k++) add_target(q, s, targets.items[k].s, i);
+    }
+}
+static void settle(quant *q) {
+    const conf *c = settings(q);
+    ct *s = room(q, sizeof *s);
+    conf groups = conf_part(c, "config_groups");
+    bool any = groups.d.n > 0, cache = conf_given(c, "kv_cache_scheme");
+    if (conf_given(c, "run_compressed") && !conf_flag(c, "run_compressed", true)) dequantizes(q);
+    if (!any && !cache) return;
+    if (groups.d.kind != VAL_DICT) conf_refuse(c, "config_groups", "an object of groups is needed");
+    static const char *const states[] = {"initialized", "calibration", "frozen", "compressed", "decompressed", NULL};
+    s->compressed = any && !strcmp(conf_word(c, "quantization_status", "initialized", states), "compressed");
+    read_groups(q, s, &groups);
+    s->cache = read_arguments(c, "kv_cache_scheme");
+    val ignore = conf_texts(c, "ignore");
+    s->ignored = memory(q, ignore.n, sizeof *s->ignored);
+    for (uint32_t i = 0; i < ignore.n; i++) s->ignored[s->ignored_n++] = make_target(q, "ignore", ignore.items[i].s);
+}
+
+/* ---- the tree ---- */
+
+static int64_t takes(quant *q, const mod *m, const char *path) {
+    const ct *s = state(q);
+    if (!is_linear(m) && !is_embedding(m)) return LEAVE;
+    const target *t = matching(q, s->targets, s->target_n, m, path);
+    return t && !matching(q, s->ignored, s->ignored_n, m, path) ? t->scheme + 1 : LEAVE;
+}
+/* Scale and zero point of one role. The sizes are those of the numbers that share it: rows 0 for activations. */
+static void add_scales(const ct *s, mod *to, const char *const names[3], const arguments *a, int64_t rows, int64_t columns, bool no_scale) {
+    if (!a->given || (a->dynamic && !a->local)) return;
+    if (a->how == TENSOR_GROUP) freeze(stored_in(param(to, names[2], EMPTY, 1), DT_F32));
+    if (a->local || no_scale) return;
+    int64_t shape[2] = {1, 1};
+    int rank = 1;
+    switch (a->how) {
+    case TENSOR: break;
+    case CHANNEL: shape[0] = rows, rank = 2; break;
+    case BLOCK: shape[0] = ceil_div(rows, a->rows), shape[1] = ceil_div(columns, a->columns), rank = 2; break;
+    default:
+        if (rows) shape[0] = rows, shape[1] = ceil_div(columns, a->group), rank = 2;
+        else shape[0] = ceil_div(columns, a->group);
+    }
+    freeze(add_param(to, names[0], EMPTY, shape, rank));
+    if (a->asymmetric || !s->compressed) freeze(stored_in(add_param(to, names[1], EMPTY, shape, rank), a->zero_dtype));
+}
+static int plain_dtype(const arguments *w) { return w->is_float ? DT_F8_E4M3 : zero_dtype(w); }
+static bool rescales(format f) { return f == NVFP4 || f == MXFP4 || f == MXFP6 || f == MXFP8; }
+/* Scales that the format keeps in another dtype come again, where the format puts them. */
+static void add_scale_again(mod *to, const arguments *w, format f, int64_t rows, int64_t columns) {
+    int dtype = w->scale_dtype != DT_DEFAULT ? w->scale_dtype : f == NVFP4 ? DT_F8_E4M3 : DT_U8;
+    freeze(stored_in(param(to, "weight_scale", EMPTY, rows, ceil_div(columns, w->group > 0 ? w->group : columns)), dtype));
+}
+static void add_weight(mod *to, const arguments *w, format f, int64_t rows, int64_t columns) {
+    switch (f) {
+    case PACK:
+        freeze(stored_in(param(to, "weight_packed", EMPTY, rows, ceil_div(columns * w->bits, 32)), DT_I32));
+        freeze(stored_in(param(to, "weight_shape", EMPTY, 2), DT_I64));
+        break;
+    case NVFP4:
+    case MXFP4:
+    case MXFP6:
+        freeze(stored_in(param(to, "weight_packed", EMPTY, rows, f == MXFP6 ? columns * 3 / 4 : columns / 2), DT_U8));
+        add_scale_again(to, w, f, rows, columns);
+        break;
+    case MXFP8:
+        add_scale_again(to, w, f, rows, columns);
+        freeze(stored_in(param(to, "weight", EMPTY, rows, columns), DT_F8_E4M3));
+        break;
+    case DENSE: freeze(param(to, "weight", EMPTY, rows, columns)); break;
+    default: freeze(stored_in(param(to, "weight", EMPTY, rows, columns), plain_dtype(w)));
+    }
+}
+static void make(quant *q, mod *to, const mod *from, int64_t kind) {
+    static const char *const names[ROLES][3] = {
+        [WEIGHTS] = {"weight_scale", "weight_zero_point", "weight_global_scale"},
+        [INPUTS] = {"input_scale", "input_zero_point", "input_global_scale"},
+        [OUTPUTS] = {"output_scale", "output_zero_point", "output_global_scale"},
+    };
+    ct *s = state(q);
+    const scheme *x = &s->schemes[kind - 1];
+    const arguments *w = &x->role[WEIGHTS];
+    int64_t rows = out_features(from), columns = in_features(from);
+    bool packs = s->compressed && x->stored != DENSE;
+    if (s->compressed && x->stored == DENSE) freeze(keep_param(to, from, "weight"));
+    if (!s->compressed) keep_param(to, from, "weight");
+    if (param_named(from, "bias")) {
+        tensor *bias = keep_param(to, from, "bias");
+        if (s->compressed) freeze(bias);
+    }
+    add_scales(s, to, names[INPUTS], &x->role[INPUTS], 0, columns, false);
+    add_scales(s, to, names[WEIGHTS], w, rows, columns, packs && rescales(x->stored));
+    add_scales(s, to, names[OUTPUTS], &x->role[OUTPUTS], 0, rows, false);
+    if (packs) add_weight(to, w, x->stored, rows, columns);
+    if (packs && x->stored == PACK && w->asymmetric && (w->how == GROUP || w->how == CHANNEL)) s->biased_zero = true;
+}
+/* Scales of cached keys and values, on modules that keep some. */
+static void extend(quant *q, mod *m) {
+    static const char *const keys[3] = {"k_scale", "k_zero_point", "k_global_scale"}, *const values[3] = {"v_scale", "v_zero_point", "v_global_scale"};
+    const ct *s = state(q);
+    if (!s->cache.given || !keeps_cache(m)) return;
+    arguments a = s->cache;
+    if (a.how != TENSOR && !a.dynamic) {
+        conf_refuse(settings(q), "kv_cache_scheme", "caches have one scale for all here: the strategy tensor");
+        return;
+    }
+    ct settled = *s;
+    settled.compressed = true; /* no zero points but for what is asymmetric */
+    add_scales(&settled, m, keys, &a, 0, 1, false);
+    add_scales(&settled, m, values, &a, 0, 1, false);
+    child(m, "kv_cache", "QuantizedKVCache");
+}
+static void finish(quant *q) {
+    const ct *s = state(q);
+    const char *first;
+    uint64_t n = dense_experts(q, &first);
+    if (n && s->scheme_n)
+        note_warning(q, "%llu stacks of experts (%s, ...) are no linear layers and stay dense: a file's packed experts are turned back into floats "
+            "on loading", (unsigned long long)n, first);
+    if (s->biased_zero)
+        note_warning(q, "files pack zero points into int32, and the tree has them as int8 for each group: the reference cannot load such files");
+}
+
+const quant_method method_compressed_tensors = {
+    .name = "compressed-tensors",
+    .names = SET("compressed-tensors"),
+    .not_asked = "it is made elsewhere, with llm-compressor; the reference loads it only",
+    .settle = settle,
+    .takes = takes,
+    .make = make,
+    .extend = extend,
+    .finish = finish,
+};
