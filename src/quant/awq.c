@@ -80,6 +80,7 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
         return;
     }
     becomes(to, "ScaledActivation");
+    only_holds(to);
     extra_repr(to, NULL);
     keep_as_child(to, "act", from);
     param(to, "scales", ONES, kind - SCALED_ACTIVATION);

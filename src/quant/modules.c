@@ -13,6 +13,13 @@ bool is_plain_linear(const mod *m) { return m->kind == KIND_LINEAR && same_word(
 bool is_conv1d(const mod *m) { return same_word(m->cls, "Conv1D"); }
 bool is_plain_embedding(const mod *m) { return m->kind == KIND_EMBEDDING && same_word(m->cls, "Embedding"); }
 
+bool is_layernorm(const mod *m) { return m->kind == KIND_LAYERNORM; }
+double constant_of(const mod *m, const char *name, double other) {
+    for (const tensor *t = m->buffers; t; t = t->next)
+        if (!strcmp(t->name, name) && t->how.op == MADE_FULL) return t->how.a;
+    return other;
+}
+
 const tensor *param_named(const mod *m, const char *name) {
     for (const tensor *t = m->params; t; t = t->next)
         if (!strcmp(t->name, name)) return t;
@@ -22,10 +29,14 @@ int64_t size_at(const tensor *t, int axis) { return t ? tensor_size(t, axis) : 0
 int rank_of(const tensor *t) { return tensor_rank(t); }
 int64_t in_features(const mod *m) { return size_at(param_named(m, "weight"), is_conv1d(m) ? 0 : 1); }
 int64_t out_features(const mod *m) { return size_at(param_named(m, "weight"), is_conv1d(m) ? 1 : 0); }
-const mod *sibling(const quant *q, const char *name) {
-    for (const edge *e = q->parent ? q->parent->children : NULL; e; e = e->next)
+const mod *child_named(const mod *m, const char *name) {
+    for (const edge *e = m->children; e; e = e->next)
         if (e->name && !strcmp(e->name, name)) return e->to;
     return NULL;
+}
+const mod *sibling(const quant *q, const char *name) { return q->parent ? child_named(q->parent, name) : NULL; }
+const char *path_below(quant *q, const char *path, const char *name) {
+    return *path ? arena_printf(q->s->a, "%s.%s", path, name) : name;
 }
 const mod *before_replacement(const mod *m) { return m->dense ? m->dense : m; }
 bool keeps_cache(const mod *m) { return m->cache && (m->cache->kind == CACHE_FULL || m->cache->kind == CACHE_LATENT); }
@@ -100,7 +111,22 @@ void keep_children(mod *to, const mod *from) {
         kept->count = e->count;
     }
 }
-void keep_as_child(mod *to, const char *name, const mod *from) { builder_edge(to, name, builder_copy(to->b, from, to)); }
+void keep_as_child(mod *to, const char *name, const mod *from) {
+    if (mod_ok(to) && from) builder_edge(to, name, builder_copy(to->b, from, to));
+}
+void only_holds(mod *to) { to->dense = NULL; }
+mod *replaced_child(quant *q, mod *to, const char *name, const char *cls, const mod *stands_for) {
+    mod *m = child(to, name, cls);
+    if (!quant_ok(q) || !stands_for) return m;
+    m->dense = stands_for;
+    m->may_be_empty = true;
+    return m;
+}
+void warn_of_dense_experts(quant *q) {
+    const char *first;
+    uint64_t n = dense_experts(q, &first);
+    if (n) note_warning(q, "%llu stacks of experts (%s, ...) are no linear layers and stay dense", (unsigned long long)n, first);
+}
 void note_warning(quant *q, const char *format, ...) {
     char text[600];
     va_list args;

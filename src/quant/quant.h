@@ -50,6 +50,7 @@ bool skipped(const quant *q, const char *path);
 /* A regular expression: found anywhere in a text, or at its start alone. `key`: the setting that brought it. */
 typedef struct regex regex;
 const regex *regex_of(quant *q, const char *key, const char *pattern, bool at_start);
+int64_t regex_begin(const quant *q, const regex *r, const char *text); /* where the match begins; -1: there is none */
 bool regex_matches(const quant *q, const regex *r, const char *text);
 /* Decisions on modules depend on the numbers of their layers: then equal layers are asked one by one. Patterns with digits or with other
  * signs than letters, dots and underscores say so themselves. */
@@ -61,6 +62,8 @@ const char *class_of(const mod *m);
 bool is_plain_linear(const mod *m);  /* type(m) is nn.Linear */
 bool is_conv1d(const mod *m);        /* transformers' Conv1D: a linear layer that keeps its weight as (in, out) */
 bool is_plain_embedding(const mod *m); /* type(m) is nn.Embedding */
+bool is_layernorm(const mod *m);     /* isinstance(m, nn.LayerNorm) */
+double constant_of(const mod *m, const char *buffer, double other); /* the number that fills a buffer of it; `other` without one */
 int64_t in_features(const mod *m);   /* of a linear layer or a Conv1D */
 int64_t out_features(const mod *m);
 const tensor *param_named(const mod *m, const char *name); /* NULL: it has none */
@@ -72,6 +75,8 @@ const mod *before_replacement(const mod *m);            /* what a replaced modul
 const char *model_type(const quant *q);
 bool keeps_cache(const mod *m);                         /* an attention layer whose keys and values are cached */
 bool has_module(const quant *q, const char *beginning); /* some module's path begins so */
+const mod *child_named(const mod *m, const char *name); /* NULL: there is none */
+const char *path_below(quant *q, const char *path, const char *name);
 /* Fused experts, stacked parameters of a module named experts, that are neither replaced nor below what is: how many, and the first. */
 uint64_t dense_experts(const quant *q, const char **first);
 val ties(const quant *q);            /* target -> source, paths of parameters; a dict */
@@ -88,6 +93,9 @@ tensor *keep_param(mod *to, const mod *from, const char *name);   /* the same pa
 void keep_tensors(mod *to, const mod *from);                      /* all of them, */
 void keep_children(mod *to, const mod *from);                     /* and these */
 void keep_as_child(mod *to, const char *name, const mod *from);   /* the old module itself, below the new one */
+void only_holds(mod *to); /* this module stores nothing quantised itself: what it holds does */
+mod *replaced_child(quant *q, mod *to, const char *name, const char *cls, const mod *stands_for); /* a new module, to be filled */
+void warn_of_dense_experts(quant *q);                             /* a finish(): fused experts that the method passes over */
 void note_warning(quant *q, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 enum { DT_U32 = 14, DT_F8_E8M0 = 16 }; /* as tare_dtype numbers them, like those of def.h */

@@ -42,6 +42,9 @@ const regex *regex_of(quant *q, const char *key, const char *pattern, bool at_st
     r->compiled = compiled;
     return r;
 }
+int64_t regex_begin(const quant *q, const regex *r, const char *text) {
+    return r && found(q, r->compiled, text) ? pattern_begin(&q->found) : -1;
+}
 bool regex_matches(const quant *q, const regex *r, const char *text) { return r && found(q, r->compiled, text); }
 
 bool ends_with(const char *path, const char *tail) {
