@@ -63,6 +63,7 @@ static void ConvLayer(mod *m, const cfg *c, int64_t kernel) {
     int64_t d = dim(c, "hidden_size");
     conv1d(m, "conv", d, d, .kernel = SIZE1(kernel), .padding = SIZE1((kernel - 1) / 2), .groups = dim_unless(c, "conv_groups", 1));
     norm_and_dropout(m, c);
+    get(c, "conv_act"); /* read, and called by its name */
 }
 static void DebertaV2Embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), narrow = embedding_size(c), positions = dim(c, "max_position_embeddings");

@@ -7,8 +7,7 @@ static bool divides(val period, int64_t i) {
     if (period.kind == VAL_INT) return i % period.i == 0;
     return period.kind == VAL_BOOL || fmod((double)i, period.d) == 0;
 }
-static void alternate_layer_types(cfg *c) {
-    val period = val_or(leftover(c, "global_attn_every_n_layers"), val_int(3));
+static void alternate_layer_types(cfg *c, val period) {
     int64_t n = count(c, "num_hidden_layers");
     double any;
     if (!val_number(period, &any) || !val_true(period)) {
@@ -20,8 +19,8 @@ static void alternate_layer_types(cfg *c) {
     put(c, "layer_types", list_in(types, n), "full_attention every global_attn_every_n_layers (3) layers");
 }
 static void ModernBertConfig(cfg *c) {
-    val half = take(c, "sliding_window");
-    if (!has(c, "layer_types")) alternate_layer_types(c);
+    val half = take(c, "sliding_window"), period = val_or(leftover(c, "global_attn_every_n_layers"), val_int(3));
+    if (!has(c, "layer_types")) alternate_layer_types(c, period);
     if (half.kind == VAL_ABSENT) return;
     if (half.kind == VAL_BOOL) half = val_int(half.b);
     if (half.kind != VAL_INT) refuse(c, "sliding_window", "has to be an int");
