@@ -12,7 +12,7 @@ static void alternate_layer_types(cfg *c) {
     int64_t n = count(c, "num_hidden_layers");
     if (period.kind == VAL_ABSENT) period = val_int(4);
     bool is_number = period.kind == VAL_INT || period.kind == VAL_BOOL || period.kind == VAL_REAL;
-    if (!is_number || !val_true(period)) {
+    if (n > 0 && (!is_number || !val_true(period))) {
         refuse(c, NULL, "without layer_types, full_attention_interval has to be a number other than 0");
         return;
     }
@@ -79,7 +79,7 @@ static void Qwen3NextSparseMoeBlock(mod *m, const cfg *c) {
     linear(m, "shared_expert_gate", dim(c, "hidden_size"), 1, false);
 }
 static bool has_experts(mod *m, const cfg *c) {
-    if (layer_in(m, c, "mlp_only_layers") || count(c, "num_experts") == 0) return false;
+    if (layer_in(m, c, "mlp_only_layers") || whole(c, "num_experts") <= 0) return false;
     int64_t step = dim(c, "decoder_sparse_step");
     return layer_mod(m, step) == step - 1;
 }
