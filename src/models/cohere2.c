@@ -12,7 +12,7 @@ static void alternate_layer_types(cfg *c) {
     int64_t n = count(c, "num_hidden_layers");
     if (period.kind == VAL_ABSENT) period = val_int(4);
     bool is_number = period.kind == VAL_INT || period.kind == VAL_BOOL || period.kind == VAL_REAL;
-    if (!is_number || !val_true(period)) {
+    if (n && (!is_number || !val_true(period))) {
         refuse(c, NULL, "without layer_types, sliding_window_pattern has to be a number other than 0");
         return;
     }
