@@ -110,11 +110,11 @@ const family family_albert = {
     .name = "albert",
     .configs = CONFIGS({.name = "AlbertConfig", .model_type = "albert"}),
     .models = MODELS(
-        {"AlbertModel", AlbertModel, &AlbertPreTrainedModel, {0}},
-        {"AlbertForPreTraining", AlbertForPreTraining, &AlbertPreTrainedModel, {.tied_weights_keys = TIES}},
-        {"AlbertForMaskedLM", AlbertForMaskedLM, &AlbertPreTrainedModel, {.tied_weights_keys = TIES}},
-        {"AlbertForSequenceClassification", AlbertForSequenceClassification, &AlbertPreTrainedModel, {0}},
-        {"AlbertForTokenClassification", AlbertForTokenClassification, &AlbertPreTrainedModel, {0}},
-        {"AlbertForQuestionAnswering", AlbertForQuestionAnswering, &AlbertPreTrainedModel, {0}},
-        {"AlbertForMultipleChoice", AlbertForMultipleChoice, &AlbertPreTrainedModel, {0}}),
+        {"AlbertModel", AlbertModel, .like = &AlbertPreTrainedModel},
+        {"AlbertForPreTraining", AlbertForPreTraining, .like = &AlbertPreTrainedModel, .own = {.tied_weights_keys = TIES}},
+        {"AlbertForMaskedLM", AlbertForMaskedLM, .like = &AlbertPreTrainedModel, .own = {.tied_weights_keys = TIES}},
+        {"AlbertForSequenceClassification", AlbertForSequenceClassification, .like = &AlbertPreTrainedModel},
+        {"AlbertForTokenClassification", AlbertForTokenClassification, .like = &AlbertPreTrainedModel},
+        {"AlbertForQuestionAnswering", AlbertForQuestionAnswering, .like = &AlbertPreTrainedModel},
+        {"AlbertForMultipleChoice", AlbertForMultipleChoice, .like = &AlbertPreTrainedModel}),
 };

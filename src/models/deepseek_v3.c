@@ -12,23 +12,14 @@ static void DeepseekV3Config(cfg *c) {
 static void DeepseekV3RMSNorm(mod *m, const char *name, int64_t d, num eps) { rmsnorm(m, name, "DeepseekV3RMSNorm", d, eps); }
 static void DeepseekV3MLP(mod *m, const cfg *c, int64_t ff) {
     int64_t d = dim(c, "hidden_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void DeepseekV3TopkRouter(mod *m, const cfg *c) {
     int64_t n = dim(c, "num_local_experts");
     param(m, "weight", ZEROS, n, dim(c, "hidden_size"));
     buffer(m, "e_score_correction_bias", ZEROS, DT_DEFAULT, PERSISTENT, n);
 }
-static void DeepseekV3Experts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void DeepseekV3Experts(mod *m, const cfg *c) { stacked_experts(m, c, "num_local_experts", "moe_intermediate_size"); }
 static void DeepseekV3MoE(mod *m, const cfg *c) {
     sub(m, "experts", DeepseekV3Experts, c);
     sub(m, "gate", DeepseekV3TopkRouter, c);

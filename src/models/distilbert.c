@@ -92,11 +92,11 @@ const family family_distilbert = {
     .name = "distilbert",
     .configs = CONFIGS({.name = "DistilBertConfig", .model_type = "distilbert"}),
     .models = MODELS(
-        {"DistilBertModel", DistilBertModel, &DistilBertPreTrainedModel, {0}},
-        {"DistilBertForMaskedLM", DistilBertForMaskedLM, &DistilBertPreTrainedModel,
-         {.tied_weights_keys = MAP({"vocab_projector.weight", "distilbert.embeddings.word_embeddings.weight"})}},
-        {"DistilBertForSequenceClassification", DistilBertForSequenceClassification, &DistilBertPreTrainedModel, {0}},
-        {"DistilBertForQuestionAnswering", DistilBertForQuestionAnswering, &DistilBertPreTrainedModel, {0}},
-        {"DistilBertForTokenClassification", DistilBertForTokenClassification, &DistilBertPreTrainedModel, {0}},
-        {"DistilBertForMultipleChoice", DistilBertForMultipleChoice, &DistilBertPreTrainedModel, {0}}),
+        {"DistilBertModel", DistilBertModel, .like = &DistilBertPreTrainedModel},
+        {"DistilBertForMaskedLM", DistilBertForMaskedLM, .like = &DistilBertPreTrainedModel,
+         .own = {.tied_weights_keys = MAP({"vocab_projector.weight", "distilbert.embeddings.word_embeddings.weight"})}},
+        {"DistilBertForSequenceClassification", DistilBertForSequenceClassification, .like = &DistilBertPreTrainedModel},
+        {"DistilBertForQuestionAnswering", DistilBertForQuestionAnswering, .like = &DistilBertPreTrainedModel},
+        {"DistilBertForTokenClassification", DistilBertForTokenClassification, .like = &DistilBertPreTrainedModel},
+        {"DistilBertForMultipleChoice", DistilBertForMultipleChoice, .like = &DistilBertPreTrainedModel}),
 };

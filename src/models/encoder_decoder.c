@@ -34,5 +34,5 @@ static const model_facts EncoderDecoderPreTrainedModel = {
 const family family_encoder_decoder = {
     .name = "encoder_decoder",
     .configs = CONFIGS({.name = "EncoderDecoderConfig", .model_type = "encoder-decoder"}),
-    .models = MODELS({"EncoderDecoderModel", EncoderDecoderModel, &EncoderDecoderPreTrainedModel, {0}}),
+    .models = MODELS({"EncoderDecoderModel", EncoderDecoderModel, .like = &EncoderDecoderPreTrainedModel}),
 };

@@ -53,19 +53,13 @@ static void FalconH1Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = known(c, "head_dim") ? dim(c, "head_dim") : d / heads;
     bool bias = flag(c, "attention_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     cache_keys(m, c, kv_heads, head);
 }
 static void FalconH1MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
     bool bias = flag(c, "mlp_bias");
-    linear(m, "gate_proj", d, ff, bias);
-    linear(m, "up_proj", d, ff, bias);
-    linear(m, "down_proj", ff, d, bias);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, bias, "hidden_act");
     if (len(c, "mlp_multipliers") != 2) fail(m, "mlp_multipliers needs two numbers");
 }
 static void FalconH1DecoderLayer(mod *m, const cfg *c) {

@@ -10,14 +10,8 @@ static val default_rope(cfg *c) {
     all = dict_put(c, all, "truncate", val_bool(false));
     return dict_put(c, all, "original_max_position_embeddings", val_int(4096));
 }
-static void alternate_layer_types(cfg *c) {
-    int64_t n = count(c, "num_hidden_layers");
-    val *types = list_room(c, "num_hidden_layers", &n);
-    for (int64_t i = 0; i < n; i++) types[i] = val_text(i % 2 ? "full_attention" : "sliding_attention");
-    put(c, "layer_types", list_in(types, n), "sliding_attention and full_attention in turn");
-}
 static void GptOssConfig(cfg *c) {
-    if (!has(c, "layer_types")) alternate_layer_types(c);
+    if (!has(c, "layer_types")) alternate_layer_types(c, val_int(2), "every second of them", 1, "sliding_attention");
     if (!has(c, "rope_parameters")) put(c, "rope_parameters", default_rope(c), "yarn, factor 32");
 }
 
@@ -42,10 +36,7 @@ static void GptOssAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), head = dim(c, "head_dim");
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     param(m, "sinks", EMPTY, heads);
     cache_keys(m, c, kv_heads, head);
 }

@@ -5,10 +5,7 @@
 static void MBartAttention(mod *m, const cfg *c, const char *heads_key, bool keeps, bool cross) {
     int64_t d = dim(c, "d_model"), heads = dim(c, heads_key);
     if (d % heads) refuse(c, heads_key, "should divide d_model, which is %lld", (long long)d);
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
+    square_attention(m, d);
     if (keeps) cache_keys(m, c, heads, d / heads);
     if (cross) cache_cross(m, c, heads, d / heads, 0);
 }
@@ -16,19 +13,15 @@ static void MBartEncoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
     sub(m, "self_attn", MBartAttention, c, "encoder_attention_heads", false, false);
     layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    act(m, "activation_fn", c, "activation_function");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
+    fc_mlp(m, c, d, ff, "activation_function");
     layernorm(m, "final_layer_norm", d, num_f(1e-5));
 }
-/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
-static bool has_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
 static void MBartDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
     sub(m, "self_attn", MBartAttention, c, "decoder_attention_heads", true, false);
     act(m, "activation_fn", c, "activation_function");
     layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", MBartAttention, c, "decoder_attention_heads", false, has_encoder(c));
+    sub(m, "encoder_attn", MBartAttention, c, "decoder_attention_heads", false, reads_encoder(c));
     layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
     linear(m, "fc1", d, ff, true);
     linear(m, "fc2", ff, d, true);

@@ -7,18 +7,12 @@ static void MistralConfig(cfg *c) {
 
 static void MistralMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void MistralAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = flag_or(c, "head_dim", false) ? dim(c, "head_dim") : d / heads; /* 0 counts as not given */
-    linear(m, "q_proj", d, heads * head, false);
-    linear(m, "k_proj", d, kv_heads * head, false);
-    linear(m, "v_proj", d, kv_heads * head, false);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, false, false);
     cache_keys(m, c, kv_heads, head);
 }
 static void MistralDecoderLayer(mod *m, const cfg *c) {

@@ -5,13 +5,7 @@ static void MixtralConfig(cfg *c) {
     fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
 }
 
-static void MixtralExperts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void MixtralExperts(mod *m, const cfg *c) { stacked_experts(m, c, "num_local_experts", "intermediate_size"); }
 static void MixtralTopKRouter(mod *m, const cfg *c) {
     param(m, "weight", EMPTY, dim(c, "num_local_experts"), dim(c, "hidden_size"));
 }
@@ -22,10 +16,7 @@ static void MixtralSparseMoeBlock(mod *m, const cfg *c) {
 static void MixtralAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = flag_or(c, "head_dim", false) ? dim(c, "head_dim") : d / heads; /* 0 counts as not given */
-    linear(m, "q_proj", d, heads * head, false);
-    linear(m, "k_proj", d, kv_heads * head, false);
-    linear(m, "v_proj", d, kv_heads * head, false);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, false, false);
     cache_keys(m, c, kv_heads, head);
 }
 static void MixtralDecoderLayer(mod *m, const cfg *c) {

@@ -7,20 +7,14 @@ static void Olmo2Config(cfg *c) {
 
 static void Olmo2MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void Olmo2Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = known(c, "head_dim") ? dim(c, "head_dim") : d / heads;
     bool bias = flag(c, "attention_bias");
     num eps = real(c, "rms_norm_eps");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     rmsnorm(m, "q_norm", "Olmo2RMSNorm", heads * head, eps);
     rmsnorm(m, "k_norm", "Olmo2RMSNorm", kv_heads * head, eps);
     cache_keys(m, c, kv_heads, head);

@@ -8,18 +8,9 @@ static void Qwen3MoeConfig(cfg *c) {
 
 static void Qwen3MoeMLP(mod *m, const cfg *c, int64_t ff) {
     int64_t d = dim(c, "hidden_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
-static void Qwen3MoeExperts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void Qwen3MoeExperts(mod *m, const cfg *c) { stacked_experts(m, c, "num_local_experts", "moe_intermediate_size"); }
 static void Qwen3MoeTopKRouter(mod *m, const cfg *c) {
     param(m, "weight", ZEROS, dim(c, "num_local_experts"), dim(c, "hidden_size"));
 }
@@ -32,10 +23,7 @@ static void Qwen3MoeAttention(mod *m, const cfg *c) {
     int64_t head = known(c, "head_dim") ? dim(c, "head_dim") : d / heads;
     bool bias = flag(c, "attention_bias");
     num eps = real(c, "rms_norm_eps");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     rmsnorm(m, "q_norm", "Qwen3MoeRMSNorm", head, eps);
     rmsnorm(m, "k_norm", "Qwen3MoeRMSNorm", head, eps);
     cache_keys(m, c, kv_heads, head);

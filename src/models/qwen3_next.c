@@ -2,28 +2,12 @@
  * Mirrors models/qwen3_next, transformers 5.23.0. */
 #include "../build/def.h"
 
-/* Python's i % period == 0, for any number. */
-static bool divides(val period, int64_t i) {
-    if (period.kind == VAL_INT) return i % period.i == 0;
-    return period.kind == VAL_BOOL || fmod((double)i, period.d) == 0;
-}
-static void alternate_layer_types(cfg *c) {
-    val period = take(c, "full_attention_interval");
-    int64_t n = count(c, "num_hidden_layers");
-    if (period.kind == VAL_ABSENT) period = val_int(4);
-    bool is_number = period.kind == VAL_INT || period.kind == VAL_BOOL || period.kind == VAL_REAL;
-    if (n > 0 && (!is_number || !val_true(period))) {
-        refuse(c, NULL, "without layer_types, full_attention_interval has to be a number other than 0");
-        return;
-    }
-    val *types = list_room(c, "num_hidden_layers", &n);
-    for (int64_t i = 0; i < n; i++) types[i] = val_text(divides(period, i + 1) ? "full_attention" : "linear_attention");
-    put(c, "layer_types", list_in(types, n), "full_attention every full_attention_interval layers");
-}
 static void Qwen3NextConfig(cfg *c) {
     leftover_or(c, "partial_rotary_factor", val_real(0.25));
     if (!has(c, "mlp_only_layers")) put(c, "mlp_only_layers", list_new(c, NULL, 0), "none");
-    if (!has(c, "layer_types")) alternate_layer_types(c);
+    if (has(c, "layer_types")) return;
+    val period = take(c, "full_attention_interval");
+    alternate_layer_types(c, period.kind == VAL_ABSENT ? val_int(4) : period, "full_attention_interval", 1, "linear_attention");
 }
 
 static void Qwen3NextRMSNorm(mod *m, const char *name, int64_t d, const cfg *c) {
@@ -57,18 +41,9 @@ static void Qwen3NextGatedDeltaNet(mod *m, const cfg *c) {
 }
 static void Qwen3NextMLP(mod *m, const cfg *c, const char *size) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, size);
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
-static void Qwen3NextExperts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, times(2, ff), d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void Qwen3NextExperts(mod *m, const cfg *c) { stacked_experts(m, c, "num_experts", "moe_intermediate_size"); }
 static void Qwen3NextTopKRouter(mod *m, const cfg *c) {
     param(m, "weight", ZEROS, dim(c, "num_experts"), dim(c, "hidden_size"));
 }

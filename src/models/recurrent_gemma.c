@@ -24,10 +24,7 @@ static void RecurrentGemmaAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), head = dim(c, "head_dim");
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, true);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, true);
     rotary(m, "rotary_emb", "RecurrentGemmaRotaryEmbedding", c, true);
     cache_keys(m, c, kv_heads, head);
 }
@@ -51,10 +48,7 @@ static void RecurrentGemmaRecurrentBlock(mod *m, const cfg *c) {
 }
 static void RecurrentGemmaMlp(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = count(c, "intermediate_size") / 2;
-    linear(m, "gate_proj", d, ff, true);
-    linear(m, "up_proj", d, ff, true);
-    linear(m, "down_proj", ff, d, true);
-    act(m, "act_fn", c, "hidden_activation");
+    gated_mlp(m, c, d, ff, true, "hidden_activation");
 }
 static void RecurrentGemmaDecoderLayer(mod *m, const cfg *c) {
     int64_t turn = layer_mod(m, len(c, "block_types"));

@@ -27,5 +27,5 @@ static const model_facts VisionEncoderDecoderPreTrainedModel = {
 const family family_vision_encoder_decoder = {
     .name = "vision_encoder_decoder",
     .configs = CONFIGS({.name = "VisionEncoderDecoderConfig", .model_type = "vision-encoder-decoder"}),
-    .models = MODELS({"VisionEncoderDecoderModel", VisionEncoderDecoderModel, &VisionEncoderDecoderPreTrainedModel, {0}}),
+    .models = MODELS({"VisionEncoderDecoderModel", VisionEncoderDecoderModel, .like = &VisionEncoderDecoderPreTrainedModel}),
 };

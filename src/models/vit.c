@@ -24,16 +24,11 @@ static void ViTAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads");
     int64_t width = heads * (known(c, "head_dim") ? dim(c, "head_dim") : d / heads);
     bool bias = flag(c, "qkv_bias");
-    linear(m, "q_proj", d, width, bias);
-    linear(m, "k_proj", d, width, bias);
-    linear(m, "v_proj", d, width, bias);
-    linear(m, "o_proj", width, d, true);
+    attention_projections(m, d, width, width, bias, true);
 }
 static void ViTMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    act(m, "activation_fn", c, "hidden_act");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
+    fc_mlp(m, c, d, ff, "hidden_act");
 }
 static void ViTLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
