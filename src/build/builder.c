@@ -286,8 +286,12 @@ void unwrap(mod *m, const char *name, const char *inner) {
     held->to->name = name;
 }
 void passing(mod *m, made how, const int64_t *shape, int rank) {
-    add_param(m, "passing", how, shape, rank);
-    mod_take_param(m, "passing");
+    if (!mod_ok(m)) return;
+    int n = 0;
+    for (const step *s = m->steps; s; s = s->next) n += s->what == STEP_TENSOR && ((const tensor *)s->of)->gone;
+    const char *name = mod_printf(m, "passing%03d", n);
+    add_param(m, name, how, shape, rank);
+    mod_take_param(m, name);
 }
 void routed(mod *m, const cfg *c, const char *key, int64_t all) {
     if (!mod_ok(m)) return;

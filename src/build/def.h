@@ -199,7 +199,8 @@ void freeze_all(mod *m);             /* for every parameter below */
 void freeze_batchnorms(mod *m, const char *cls);
 /* self.name = self.name.inner: the wrapper goes, what it held takes its place. */
 void unwrap(mod *m, const char *name, const char *inner);
-/* A parameter that the constructor makes and does not keep: all that stays of it is the generator's state. */
+/* A parameter that the constructor makes and does not keep: all that stays of it is the generator's state. To init rules of m they are
+ * passing000, passing001, ... */
 #define passing_param(m, made, ...) passing((m), (made), DIMS_(__VA_ARGS__))
 void passing(mod *m, made how, const int64_t *shape, int rank);
 /* The parameters of m belong to `all` experts, of which config.key work on a token: what `tare count` calls active. */
