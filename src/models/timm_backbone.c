@@ -63,8 +63,22 @@ static void Bottleneck(mod *m, stage s) {
     relu(m, "act3", true);
     downsample(m, s, 4 * s.planes);
 }
+/* Stages after the last one that is given out are made, and then cut off. */
+static void pass_conv(mod *m, int64_t in, int64_t out, int64_t kernel) {
+    made how = {.op = MADE_KAIMING_UNIFORM, .a = sqrt(5.0), .b = (double)(in * kernel * kernel)};
+    passing_param(m, how, out, in, kernel, kernel);
+}
+static void pass_stage(mod *m, stage s, int64_t depth, int64_t expansion) {
+    int64_t out = s.planes * expansion;
+    if (s.shrinks) pass_conv(m, s.in, out, 1);
+    for (int64_t i = 0; i < depth; i++) {
+        pass_conv(m, i ? out : s.in, s.planes, expansion == 1 ? 3 : 1);
+        pass_conv(m, s.planes, s.planes, 3);
+        if (expansion > 1) pass_conv(m, s.planes, out, 1);
+    }
+}
 /* From stage to stage the image shrinks by half until output_stride is reached; then the kernels reach twice as far instead. */
-static void stages(mod *m, const cfg *c, const resnet *net) {
+static void stages(mod *m, const cfg *c, const resnet *net, int64_t kept) {
     static const char *const names[] = {"layer1", "layer2", "layer3", "layer4"};
     int64_t most = dim_or(c, "output_stride", 32), shrunk = 4, in = 64, dilation = 1;
     if (most != 8 && most != 16 && most != 32) refuse(c, "output_stride", "8, 16 and 32 are built");
@@ -75,7 +89,8 @@ static void stages(mod *m, const cfg *c, const resnet *net) {
         s.dilation = dilation;
         in = s.planes * net->expansion;
         s.shrinks = s.stride != 1 || s.in != in;
-        if (net->expansion == 1) {
+        if (i >= kept) pass_stage(m, s, net->depths[i], net->expansion);
+        else if (net->expansion == 1) {
             sequential_list(m, names[i], net->depths[i], BasicBlock, s);
         } else {
             sequential_list(m, names[i], net->depths[i], Bottleneck, s);
@@ -84,27 +99,29 @@ static void stages(mod *m, const cfg *c, const resnet *net) {
     passing_param(m, ((made){.op = MADE_KAIMING_UNIFORM, .a = sqrt(5.0), .b = (double)in}), 1000, in); /* the classifier's weight and bias */
     passing_param(m, UNIFORM(-1 / sqrt((double)in), 1 / sqrt((double)in)), 1000);
 }
-/* Stages after the last one that is given out would be cut off, so that one must be among them. */
-static void check_outputs(mod *m, const cfg *c) {
+/* The last feature that is given out: 0 is the stem, -1 none at all. */
+static int64_t last_output(const cfg *c) {
+    const val last = val_int(-1), indices = get(c, "_out_indices").kind == VAL_LIST ? get(c, "_out_indices") : list_new((cfg *)c, &last, 1);
     int64_t at = -1;
-    val indices = get(c, "_out_indices");
-    for (uint32_t i = 0; indices.kind == VAL_LIST && i < indices.n; i++) {
+    for (uint32_t i = 0; i < indices.n; i++) {
         int64_t k = indices.items[i].i < 0 ? indices.items[i].i + 5 : indices.items[i].i;
         if (k <= at || k > 4) refuse(c, "_out_indices", "they ascend, and there are five: the stem and four stages");
         at = k;
     }
-    if (at >= 0 && at < 4) fail(m, "out_indices leave out the last stage: such a network is not known");
+    return at;
 }
 static void FeatureListNet(mod *m, const cfg *c) {
     resnet net = resnet_of(c);
+    int64_t last = last_output(c);
     if (!flag(c, "features_only")) refuse(c, "features_only", "a backbone gives out features");
     if (flag(c, "freeze_batch_norm_2d")) refuse(c, "freeze_batch_norm_2d", "such networks are not known");
-    check_outputs(m, c);
     conv2d(m, "conv1", dim(c, "num_channels"), 64, .kernel = SAME2(7), .stride = SAME2(2), .padding = SAME2(3), .no_bias = true);
-    batchnorm2d(m, "bn1", 64, .no_affine = false);
-    relu(m, "act1", true);
-    max_pool2d(m, "maxpool", .kernel = SIZE1(3), .stride = SIZE1(2), .padding = SIZE1(1));
-    stages(m, c, &net);
+    if (last >= 0) {
+        batchnorm2d(m, "bn1", 64, .no_affine = false);
+        relu(m, "act1", true);
+    }
+    if (last > 0) max_pool2d(m, "maxpool", .kernel = SIZE1(3), .stride = SIZE1(2), .padding = SIZE1(1));
+    stages(m, c, &net, last);
 }
 /* The names that a config gives must be the network's own, and are written into it where it gives none. */
 static void TimmBackbone(mod *m, const cfg *c) {
@@ -113,17 +130,28 @@ static void TimmBackbone(mod *m, const cfg *c) {
     sub(m, "_backbone", FeatureListNet, c);
     size_t n = indices.kind == VAL_LIST && indices.n <= 5 ? indices.n : 0;
     for (size_t i = 0; i < n; i++) features[i] = names[((indices.items[i].i % 5) + 5) % 5];
-    val all = list_new((cfg *)c, names, 5), out = n ? list_new((cfg *)c, features, n) : list_new((cfg *)c, names + 4, 1);
+    val all = list_new((cfg *)c, names, 5), out = indices.kind == VAL_LIST ? list_new((cfg *)c, features, n) : list_new((cfg *)c, names + 4, 1);
     if (val_given(given) && !val_equal(given, out)) refuse(c, "_out_features", "they are not the names of out_indices");
     if (val_given(given_names) && !val_equal(given_names, all)) refuse(c, "stage_names", "they are act1 and layer1 to layer4");
     writes(c, "stage_names", all);
     writes(c, "_out_features", out);
 }
 
+/* All that pass but the classifier's two are convolutions. */
+static void passing_init(mod *m) {
+    char name[] = "passing000", after[] = "passing002";
+    for (int i = 0; i < 998; i++) {
+        name[7] = (char)('0' + i / 100), name[8] = (char)('0' + i / 10 % 10), name[9] = (char)('0' + i % 10);
+        after[7] = (char)('0' + (i + 2) / 100), after[8] = (char)('0' + (i + 2) / 10 % 10), after[9] = (char)('0' + (i + 2) % 10);
+        if (!has_tensor(m, after)) return;
+        init_kaiming_normal(m, name, FAN_OUT, 0);
+    }
+}
 /* The network's own: the last norm of each block begins at zero. */
 static void FeatureListNet_init_weights(mod *m, const cfg *c) {
     (void)c;
     if (is_conv(m, 2)) init_kaiming_normal(m, "weight", FAN_OUT, 0);
+    if (is_a(m, "FeatureListNet")) passing_init(m);
     if (is_a(m, "BasicBlock")) init_zeros(m, "bn2.weight");
     if (is_a(m, "Bottleneck")) init_zeros(m, "bn3.weight");
 }
