@@ -236,6 +236,14 @@ void may_be_empty(mod *m);
 void in_dtype(tensor *t, int dtype); /* the constructor names a dtype */
 void freeze(tensor *t);              /* requires_grad = False */
 void freeze_all(mod *m);             /* for every parameter below */
+/* Every BatchNorm2d below m becomes a `cls`, whose weight, bias, running_mean and running_var are buffers that hold what those held. */
+void freeze_batchnorms(mod *m, const char *cls);
+/* self.name = self.name.inner: the wrapper goes, what it held takes its place. */
+void unwrap(mod *m, const char *name, const char *inner);
+/* A parameter that the constructor makes and does not keep: all that stays of it is the generator's state. To init rules of m they are
+ * passing000, passing001, ... */
+#define passing_param(m, made, ...) passing((m), (made), DIMS_(__VA_ARGS__))
+void passing(mod *m, made how, const int64_t *shape, int rank);
 /* The parameters of m belong to `all` experts, of which config.key work on a token: what `tare count` calls active. */
 void routed(mod *m, const cfg *c, const char *key, int64_t all);
 

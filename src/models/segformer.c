@@ -9,8 +9,9 @@ static void SegformerSequenceReduction(mod *m, int64_t d, int64_t ratio) {
     conv2d(m, "sequence_reduction", d, d, .kernel = SAME2(ratio), .stride = SAME2(ratio));
     layernorm(m, "layer_norm", d, num_f(1e-5));
 }
-static void SegformerAttention(mod *m, int64_t d, int64_t heads, int64_t ratio) {
+static void SegformerAttention(mod *m, const cfg *c, int64_t d, int64_t heads, int64_t ratio) {
     int64_t width = heads * (d / heads);
+    if (!width) refuse(c, "num_attention_heads", "a stage of %d channels cannot have %d heads", (int)d, (int)heads);
     attention_projections(m, d, width, width, true, true);
     if (ratio > 1) sub(m, "sequence_reduction", SegformerSequenceReduction, d, ratio);
 }
@@ -37,7 +38,7 @@ static num drop_path_rate(mod *m, const cfg *c, int64_t first) {
 static void SegformerLayer(mod *m, const cfg *c, stage s) {
     num rate = drop_path_rate(m, c, s.first);
     layernorm(m, "layernorm_before", s.width, num_f(1e-5));
-    sub(m, "attention", SegformerAttention, s.width, s.heads, s.ratio);
+    sub(m, "attention", SegformerAttention, c, s.width, s.heads, s.ratio);
     drop_path(m, "SegformerDropPath", rate);
     layernorm(m, "layernorm_after", s.width, num_f(1e-5));
     sub(m, "mlp", SegformerMixMLP, c, s.width, s.ff);

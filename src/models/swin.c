@@ -35,6 +35,7 @@ static void SwinRelativePositionBias(mod *m, int64_t heads, int64_t window) {
 }
 static void SwinAttention(mod *m, const cfg *c, int64_t d, int64_t heads) {
     bool bias = flag(c, "qkv_bias");
+    if (heads > d) refuse(c, "num_heads", "a stage of %d channels cannot have %d heads", (int)d, (int)heads);
     attention_projections(m, d, d, d, bias, true);
     sub(m, "relative_position_bias", SwinRelativePositionBias, heads, dim(c, "window_size"));
 }
@@ -79,10 +80,12 @@ static void swin(mod *m, const cfg *c, bool add_pooling_layer, bool use_mask_tok
 static void SwinModel(mod *m, const cfg *c) { swin(m, c, true, false); }
 static void SwinForMaskedImageModeling(mod *m, const cfg *c) {
     int64_t stride = dim(c, "encoder_stride");
+    double layers = 0;
+    if (!val_number(get(c, "num_layers"), &layers) || layers > 31) refuse(c, "num_layers", "a number of at most 31 is needed");
     sub_as(m, "swin", "SwinModel", swin, c, false, true);
     mod *decoder = sequential(m, "decoder");
-    conv2d(decoder, next_name(decoder), stage_width(c, whole(c, "num_layers") - 1), times(times(stride, stride), dim(c, "num_channels")),
-           .kernel = SAME2(1));
+    conv2d(decoder, next_name(decoder), (int64_t)((double)dim(c, "embed_dim") * pow(2, layers - 1)),
+           times(times(stride, stride), dim(c, "num_channels")), .kernel = SAME2(1));
     pixel_shuffle(decoder, next_name(decoder), stride);
 }
 static void SwinForImageClassification(mod *m, const cfg *c) {
