@@ -46,7 +46,6 @@ void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const
 void attention_projections(mod *m, int64_t d, int64_t queries, int64_t keys, bool bias, bool out_bias);
 /* k_proj, v_proj, q_proj, out_proj, all (d, d) with biases. */
 void square_attention(mod *m, int64_t d);
-bool reads_encoder(const cfg *c); /* a decoder alone keeps nothing of an encoder, unless its config tells of one */
 /* gate_proj, up_proj, down_proj, and act_fn = ACT2FN[config.act_key]. */
 void gated_mlp(mod *m, const cfg *c, int64_t d, int64_t ff, bool bias, const char *act_key);
 /* activation_fn = ACT2FN[config.act_key], fc1, fc2, with biases. */
@@ -54,9 +53,17 @@ void fc_mlp(mod *m, const cfg *c, int64_t d, int64_t ff, const char *act_key);
 /* Experts in one tensor each way: gate_up_proj (n, 2 ff, hidden_size), down_proj (n, hidden_size, ff), act_fn; of the n =
  * config.experts_key experts num_experts_per_tok take part. */
 void stacked_experts(mod *m, const cfg *c, const char *experts_key, const char *size_key);
+void init_stacked_experts(mod *m, double std);
+/* The layers of which mlp_only_layers says nothing have experts, every decoder_sparse_step-th of them. */
+bool layer_has_experts(mod *m, const cfg *c, const char *experts_key);
+/* BART's layers over d_model, with attention of the family's own class. Norms stand before or behind: the modules are the same. */
+void seq2seq_encoder_layer(mod *m, const cfg *c, const char *attention);
+void seq2seq_decoder_layer(mod *m, const cfg *c, const char *attention);
 /* dense from hidden_size to intermediate_size, intermediate_act_fn; and dense, LayerNorm, dropout, as BERT has them. */
 void dense_act(mod *m, const cfg *c);
 void dense_norm_dropout(mod *m, const cfg *c, int64_t in, int64_t d);
+/* projection: pixels of patches to hidden_size. */
+void patch_projection(mod *m, const cfg *c);
 /* drop_path: the family's own class with p=rate as extra_repr; nn.Identity for a rate of 0. */
 void drop_path(mod *m, const char *cls, num rate);
 /* XSequenceSummary(config): summary, activation, first_dropout, last_dropout. */

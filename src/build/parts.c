@@ -17,7 +17,43 @@ void square_attention(mod *m, int64_t d) {
     linear(m, "q_proj", d, d, true);
     linear(m, "out_proj", d, d, true);
 }
-bool reads_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
+
+/* ---- BART's layers ---- */
+
+static int64_t d_model_for(const cfg *c, int64_t heads, const char *heads_key) {
+    int64_t d = dim(c, "d_model");
+    if (d % heads) refuse(c, heads_key, "should divide d_model, which is %lld", (long long)d);
+    return d;
+}
+static void seq2seq_self_attention(mod *m, const cfg *c, const char *heads_key, bool keeps) {
+    int64_t heads = dim(c, heads_key), d = d_model_for(c, heads, heads_key);
+    square_attention(m, d);
+    if (keeps) cache_keys(m, c, heads, d / heads);
+}
+/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
+static void seq2seq_cross_attention(mod *m, const cfg *c, const char *heads_key) {
+    int64_t heads = dim(c, heads_key), d = d_model_for(c, heads, heads_key);
+    square_attention(m, d);
+    if (flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false)) cache_cross(m, c, heads, d / heads, 0);
+}
+void seq2seq_encoder_layer(mod *m, const cfg *c, const char *attention) {
+    int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
+    sub_as(m, "self_attn", attention, seq2seq_self_attention, c, "encoder_attention_heads", false);
+    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
+    fc_mlp(m, c, d, ff, "activation_function");
+    layernorm(m, "final_layer_norm", d, num_f(1e-5));
+}
+void seq2seq_decoder_layer(mod *m, const cfg *c, const char *attention) {
+    int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
+    sub_as(m, "self_attn", attention, seq2seq_self_attention, c, "decoder_attention_heads", true);
+    act(m, "activation_fn", c, "activation_function");
+    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
+    sub_as(m, "encoder_attn", attention, seq2seq_cross_attention, c, "decoder_attention_heads");
+    layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
+    linear(m, "fc1", d, ff, true);
+    linear(m, "fc2", ff, d, true);
+    layernorm(m, "final_layer_norm", d, num_f(1e-5));
+}
 
 /* ---- feed-forward ---- */
 
@@ -39,6 +75,10 @@ void stacked_experts(mod *m, const cfg *c, const char *experts_key, const char *
     routed(m, c, "num_experts_per_tok", n);
     act(m, "act_fn", c, "hidden_act");
 }
+void init_stacked_experts(mod *m, double std) {
+    init_normal(m, "gate_up_proj", 0, std);
+    init_normal(m, "down_proj", 0, std);
+}
 void dense_act(mod *m, const cfg *c) {
     linear(m, "dense", dim(c, "hidden_size"), dim(c, "intermediate_size"), true);
     act(m, "intermediate_act_fn", c, "hidden_act");
@@ -56,6 +96,14 @@ void drop_path(mod *m, const char *cls, num rate) {
     mod *path = child(m, "drop_path", cls);
     extra_repr(path, "p=%s", show(m, rate));
     done(path);
+}
+
+/* ---- images ---- */
+
+void patch_projection(mod *m, const cfg *c) {
+    int64_t channels = dim(c, "num_channels"), d = dim(c, "hidden_size");
+    pair patch = dim_pair(c, "patch_size");
+    conv2d(m, "projection", channels, d, .kernel = SIZE2(patch.h, patch.w), .stride = SIZE2(patch.h, patch.w));
 }
 
 /* ---- heads ---- */
@@ -134,4 +182,9 @@ void alternate_layer_types(cfg *c, val period, const char *key, int64_t first, c
     val *types = list_room(c, "num_hidden_layers", &n);
     for (int64_t i = 0; i < n; i++) types[i] = val_text(divides(period, i + first) ? "full_attention" : other);
     put(c, "layer_types", list_in(types, n), key);
+}
+bool layer_has_experts(mod *m, const cfg *c, const char *experts_key) {
+    if (layer_in(m, c, "mlp_only_layers") || whole(c, experts_key) <= 0) return false;
+    int64_t every = dim(c, "decoder_sparse_step");
+    return layer_mod(m, every) == every - 1;
 }

@@ -32,3 +32,4 @@ void writes(const cfg *c, const char *key, val v);
 void standardize_rope(cfg *c);
 /* The validate_architecture() that many classes share: hidden_size must be a multiple of num_attention_heads. */
 void heads_divide_hidden_size(const cfg *c);
+void fill_key_value_heads(cfg *c); /* num_key_value_heads: num_attention_heads, if null */

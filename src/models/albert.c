@@ -97,9 +97,7 @@ static void AlbertPreTrainedModel_init_weights(mod *m, const cfg *c) {
 static const model_facts AlbertPreTrainedModel = {
     .config = "AlbertConfig",
     .base_model_prefix = "albert",
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = AlbertPreTrainedModel_init_weights,
 };
 #define TIES                                                                         \

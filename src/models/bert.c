@@ -123,9 +123,7 @@ static const model_facts BertPreTrainedModel = {
     .config = "BertConfig",
     .base_model_prefix = "bert",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = BertPreTrainedModel_init_weights,
 };
 #define TIES                                                                          \

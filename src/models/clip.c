@@ -135,9 +135,7 @@ static const model_facts CLIPPreTrainedModel = {
     .base_model_prefix = "clip",
     .no_split_modules = SET("CLIPTextEmbeddings", "CLIPEncoderLayer", "CLIPVisionEmbeddings"),
     .supports_gradient_checkpointing = YES,
-    .supports_sdpa = YES,
-    .supports_flash_attn = YES,
-    .supports_flex_attn = YES,
+    .supports_sdpa = YES, .supports_flash_attn = YES, .supports_flex_attn = YES,
     .init_weights = CLIPPreTrainedModel_init_weights,
 };
 const family family_clip = {

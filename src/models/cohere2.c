@@ -3,7 +3,7 @@
 #include "../build/def.h"
 
 static void Cohere2Config(cfg *c) {
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     derive_int(c, "head_dim", dim(c, "hidden_size") / dim(c, "num_attention_heads"), "hidden_size / num_attention_heads");
     if (has(c, "layer_types")) return;
     val period = take(c, "sliding_window_pattern");
@@ -47,9 +47,7 @@ static const model_facts Cohere2PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Cohere2DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_cohere2 = {
@@ -57,8 +55,5 @@ const family family_cohere2 = {
     .configs = CONFIGS({.name = "Cohere2Config", .model_type = "cohere2", .post_init = Cohere2Config}),
     .models = MODELS({"Cohere2Model", Cohere2Model, .like = &Cohere2PreTrainedModel},
                      {"Cohere2ForCausalLM", Cohere2ForCausalLM, .like = &Cohere2PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}}),
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}}),
 };

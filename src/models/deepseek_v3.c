@@ -4,7 +4,7 @@
 
 static void DeepseekV3Config(cfg *c) {
     int64_t rotated = dim(c, "qk_rope_head_dim");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     derive_int(c, "qk_head_dim", dim(c, "qk_nope_head_dim") + rotated, "qk_nope_head_dim + qk_rope_head_dim");
     derive_int(c, "head_dim", rotated, "qk_rope_head_dim");
 }
@@ -83,10 +83,7 @@ static void DeepseekV3PreTrainedModel_init_weights(mod *m, const cfg *c) {
     if (is_a(m, "DeepseekV3TopkRouter")) {
         init_normal(m, "weight", 0, real(c, "initializer_range").d);
         init_zeros(m, "e_score_correction_bias");
-    } else if (is_a(m, "DeepseekV3Experts")) {
-        init_normal(m, "gate_up_proj", 0, real(c, "initializer_range").d);
-        init_normal(m, "down_proj", 0, real(c, "initializer_range").d);
-    }
+    } else if (is_a(m, "DeepseekV3Experts")) init_stacked_experts(m, real(c, "initializer_range").d);
 }
 
 static const model_facts DeepseekV3PreTrainedModel = {
@@ -95,9 +92,7 @@ static const model_facts DeepseekV3PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("DeepseekV3DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .uses_experts_implementation = YES,
     .keep_in_fp32_modules_strict = SET("e_score_correction_bias"),
     .keys_to_ignore_on_load_unexpected = SET("model\\.layers\\.61.*"),
@@ -110,10 +105,7 @@ const family family_deepseek_v3 = {
                         .layout = LAYOUT(EXPERTS("mlp.experts", "gate_proj", "up_proj", "down_proj"))}),
     .models = MODELS({"DeepseekV3Model", DeepseekV3Model, .like = &DeepseekV3PreTrainedModel},
                      {"DeepseekV3ForCausalLM", DeepseekV3ForCausalLM, .like = &DeepseekV3PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"DeepseekV3ForSequenceClassification", GenericForSequenceClassification, .like = &DeepseekV3PreTrainedModel},
                      {"DeepseekV3ForTokenClassification", GenericForTokenClassification, .like = &DeepseekV3PreTrainedModel}),
 };

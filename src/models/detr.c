@@ -205,9 +205,7 @@ static const model_facts DetrPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("DetrConvEncoder", "DetrEncoderLayer", "DetrDecoderLayer"),
     .keys_to_ignore_on_load_unexpected = SET("detr\\.model\\.backbone\\.model\\.layer\\d+\\.0\\.downsample\\.1\\.num_batches_tracked"),
-    .supports_sdpa = YES,
-    .supports_flash_attn = YES,
-    .supports_flex_attn = YES,
+    .supports_sdpa = YES, .supports_flash_attn = YES, .supports_flex_attn = YES,
     .init_weights = DetrPreTrainedModel_init_weights,
 };
 static const layout_rule segmentation_layout[] = {

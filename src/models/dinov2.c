@@ -9,11 +9,7 @@ static void Dinov2Config(cfg *c) {
     backbone_outputs(c, take(c, "out_features"), take(c, "out_indices"));
 }
 
-static void Dinov2PatchEmbeddings(mod *m, const cfg *c) {
-    pair patch = dim_pair(c, "patch_size");
-    conv2d(m, "projection", dim(c, "num_channels"), dim(c, "hidden_size"), .kernel = SIZE2(patch.h, patch.w),
-           .stride = SIZE2(patch.h, patch.w));
-}
+static void Dinov2PatchEmbeddings(mod *m, const cfg *c) { patch_projection(m, c); }
 static void Dinov2Embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     pair image = dim_pair(c, "image_size"), patch = dim_pair(c, "patch_size");
@@ -96,9 +92,7 @@ static const model_facts Dinov2PreTrainedModel = {
     .main_input_name = "pixel_values",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Dinov2Embeddings", "Dinov2Layer"),
-    .supports_sdpa = YES,
-    .supports_flash_attn = YES,
-    .supports_flex_attn = YES,
+    .supports_sdpa = YES, .supports_flash_attn = YES, .supports_flex_attn = YES,
     .init_weights = Dinov2PreTrainedModel_init_weights,
 };
 /* Files name attention as BERT does, and hold the gate and the way up of SwiGLU as one. */

@@ -82,9 +82,7 @@ static const model_facts DistilBertPreTrainedModel = {
     .config = "DistilBertConfig",
     .base_model_prefix = "distilbert",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = DistilBertPreTrainedModel_init_weights,
 };
 

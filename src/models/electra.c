@@ -109,9 +109,7 @@ static const model_facts ElectraPreTrainedModel = {
     .config = "ElectraConfig",
     .base_model_prefix = "electra",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 #define TIES MAP({"generator_lm_head.weight", "electra.embeddings.word_embeddings.weight"})
 

@@ -9,7 +9,7 @@ static void fill_ones(cfg *c, const char *key, int n) {
     if (!has(c, key)) put(c, key, list_new(c, ones, (size_t)n), "1 each");
 }
 static void FalconH1Config(cfg *c) {
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     if (val_is(get(c, "mamba_d_head"), "auto"))
         derive_int(c, "mamba_d_head", inner_size(c) / dim(c, "mamba_n_heads"), "mamba_d_ssm / mamba_n_heads");
     if (has(c, "time_step_limit") && len(c, "time_step_limit") != 2) refuse(c, "time_step_limit", "is a pair of numbers");
@@ -97,8 +97,7 @@ static const model_facts FalconH1PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("FalconH1DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
     .init_weights = FalconH1PreTrainedModel_init_weights,
 };
 
@@ -110,8 +109,5 @@ const family family_falcon_h1 = {
                         .validate_architecture = FalconH1Config_validate}),
     .models = MODELS({"FalconH1Model", FalconH1Model, .like = &FalconH1PreTrainedModel},
                      {"FalconH1ForCausalLM", FalconH1ForCausalLM, .like = &FalconH1PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}}),
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}}),
 };

@@ -53,9 +53,7 @@ static const model_facts GemmaPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("GemmaDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = GemmaPreTrainedModel_init_weights,
 };
 
@@ -63,11 +61,7 @@ const family family_gemma = {
     .name = "gemma",
     .configs = CONFIGS({.name = "GemmaConfig", .model_type = "gemma", .post_init = GemmaConfig}),
     .models = MODELS({"GemmaModel", GemmaModel, .like = &GemmaPreTrainedModel},
-                     {"GemmaForCausalLM", GemmaForCausalLM, .like = &GemmaPreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                     {"GemmaForCausalLM", GemmaForCausalLM, .like = &GemmaPreTrainedModel, .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"GemmaForSequenceClassification", GenericForSequenceClassification, .like = &GemmaPreTrainedModel},
                      {"GemmaForTokenClassification", GenericForTokenClassification, .like = &GemmaPreTrainedModel}),
 };

@@ -125,9 +125,7 @@ static const model_facts Gemma3PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Gemma3DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = Gemma3PreTrainedModel_init_weights,
 };
 
@@ -148,10 +146,7 @@ const family family_gemma3 = {
     .models = MODELS({"Gemma3TextModel", Gemma3TextModel, .like = &Gemma3PreTrainedModel, .own = {.config = "Gemma3TextConfig"}},
                      {"Gemma3ForCausalLM", Gemma3ForCausalLM, .like = &Gemma3PreTrainedModel,
                       .own = {.config = "Gemma3TextConfig",
-                              .can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                              CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Gemma3Model", Gemma3Model, .like = &Gemma3PreTrainedModel,
                       .own = {.layout = LAYOUT(RENAME("^language_model.model", "language_model"))}},
                      {"Gemma3ForConditionalGeneration", Gemma3ForConditionalGeneration, .like = &Gemma3PreTrainedModel,

@@ -58,10 +58,7 @@ static void Glm4MoePreTrainedModel_init_weights(mod *m, const cfg *c) {
     if (is_a(m, "Glm4MoeTopkRouter")) {
         init_normal(m, "weight", 0, real(c, "initializer_range").d);
         init_zeros(m, "e_score_correction_bias");
-    } else if (is_a(m, "Glm4MoeExperts")) {
-        init_normal(m, "gate_up_proj", 0, real(c, "initializer_range").d);
-        init_normal(m, "down_proj", 0, real(c, "initializer_range").d);
-    }
+    } else if (is_a(m, "Glm4MoeExperts")) init_stacked_experts(m, real(c, "initializer_range").d);
 }
 
 static const model_facts Glm4MoePreTrainedModel = {
@@ -70,9 +67,7 @@ static const model_facts Glm4MoePreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Glm4MoeDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .uses_experts_implementation = YES,
     .keep_in_fp32_modules_strict = SET("e_score_correction_bias"),
     .keys_to_ignore_on_load_unexpected = SET("model\\.layers\\.92.*", "model\\.layers\\.46.*"),
@@ -85,8 +80,5 @@ const family family_glm4_moe = {
                         .layout = LAYOUT(EXPERTS("mlp.experts", "gate_proj", "up_proj", "down_proj"))}),
     .models = MODELS({"Glm4MoeModel", Glm4MoeModel, .like = &Glm4MoePreTrainedModel},
                      {"Glm4MoeForCausalLM", Glm4MoeForCausalLM, .like = &Glm4MoePreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}}),
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}}),
 };

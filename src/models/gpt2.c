@@ -83,8 +83,7 @@ static const model_facts GPT2PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("GPT2Block"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
     .keys_to_ignore_on_load_unexpected = SET("attn.bias", "crossattention.bias"),
     .init_weights = GPT2PreTrainedModel_init_weights,
 };

@@ -106,9 +106,7 @@ static const model_facts HubertPreTrainedModel = {
     .main_input_name = "input_values",
     .no_split_modules = SET("HubertEncoderLayer", "ParametrizedConv1d"),
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = HubertPreTrainedModel_init_weights,
 };
 const family family_hubert = {

@@ -62,9 +62,7 @@ static const model_facts Idefics3PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Idefics3VisionAttention"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_idefics3 = {

@@ -2,31 +2,8 @@
  * Its _init_weights() adds nothing to the constructors'. */
 #include "../build/def.h"
 
-static void MBartAttention(mod *m, const cfg *c, const char *heads_key, bool keeps, bool cross) {
-    int64_t d = dim(c, "d_model"), heads = dim(c, heads_key);
-    if (d % heads) refuse(c, heads_key, "should divide d_model, which is %lld", (long long)d);
-    square_attention(m, d);
-    if (keeps) cache_keys(m, c, heads, d / heads);
-    if (cross) cache_cross(m, c, heads, d / heads, 0);
-}
-static void MBartEncoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
-    sub(m, "self_attn", MBartAttention, c, "encoder_attention_heads", false, false);
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    fc_mlp(m, c, d, ff, "activation_function");
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
-static void MBartDecoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
-    sub(m, "self_attn", MBartAttention, c, "decoder_attention_heads", true, false);
-    act(m, "activation_fn", c, "activation_function");
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", MBartAttention, c, "decoder_attention_heads", false, reads_encoder(c));
-    layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
+static void MBartEncoderLayer(mod *m, const cfg *c) { seq2seq_encoder_layer(m, c, "MBartAttention"); }
+static void MBartDecoderLayer(mod *m, const cfg *c) { seq2seq_decoder_layer(m, c, "MBartAttention"); }
 static void MBartClassificationHead(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     linear(m, "dense", d, d, true);
@@ -83,9 +60,7 @@ static const model_facts MBartPreTrainedModel = {
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("MBartDecoderLayer", "MBartEncoderLayer", "MBartAttention"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_mbart = {

@@ -41,9 +41,7 @@ static const model_facts MistralPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("MistralDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_mistral = {
@@ -51,10 +49,7 @@ const family family_mistral = {
     .configs = CONFIGS({.name = "MistralConfig", .model_type = "mistral", .post_init = MistralConfig}),
     .models = MODELS({"MistralModel", MistralModel, .like = &MistralPreTrainedModel},
                      {"MistralForCausalLM", MistralForCausalLM, .like = &MistralPreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"MistralForTokenClassification", GenericForTokenClassification, .like = &MistralPreTrainedModel},
                      {"MistralForSequenceClassification", GenericForSequenceClassification, .like = &MistralPreTrainedModel},
                      {"MistralForQuestionAnswering", GenericForQuestionAnswering, .like = &MistralPreTrainedModel}),

@@ -165,8 +165,7 @@ static const model_facts MllamaPreTrainedModel = {
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("MllamaVisionEncoderLayer", "MllamaCrossAttentionDecoderLayer", "MllamaSelfAttentionDecoderLayer"),
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = MllamaPreTrainedModel_init_weights,
 };
 

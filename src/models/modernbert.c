@@ -137,9 +137,7 @@ static const model_facts ModernBertPreTrainedModel = {
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("ModernBertEmbeddings", "ModernBertEncoderLayer"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = ModernBertPreTrainedModel_init_weights,
 };
 

@@ -1,31 +1,8 @@
 /* Pegasus: BART with norms before the residual and fixed sinusoids for positions. Mirrors models/pegasus, transformers 5.23.0. */
 #include "../build/def.h"
 
-static void PegasusAttention(mod *m, const cfg *c, const char *heads_key, bool keeps, bool cross) {
-    int64_t d = dim(c, "d_model"), heads = dim(c, heads_key);
-    if (d % heads) refuse(c, heads_key, "should divide d_model, which is %lld", (long long)d);
-    square_attention(m, d);
-    if (keeps) cache_keys(m, c, heads, d / heads);
-    if (cross) cache_cross(m, c, heads, d / heads, 0);
-}
-static void PegasusEncoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
-    sub(m, "self_attn", PegasusAttention, c, "encoder_attention_heads", false, false);
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    fc_mlp(m, c, d, ff, "activation_function");
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
-static void PegasusDecoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
-    sub(m, "self_attn", PegasusAttention, c, "decoder_attention_heads", true, false);
-    act(m, "activation_fn", c, "activation_function");
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", PegasusAttention, c, "decoder_attention_heads", false, reads_encoder(c));
-    layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
+static void PegasusEncoderLayer(mod *m, const cfg *c) { seq2seq_encoder_layer(m, c, "PegasusAttention"); }
+static void PegasusDecoderLayer(mod *m, const cfg *c) { seq2seq_decoder_layer(m, c, "PegasusAttention"); }
 static void embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     embedding(m, "embed_tokens", dim(c, "vocab_size"), d, pad(c));
@@ -70,9 +47,7 @@ static const model_facts PegasusPreTrainedModel = {
     .config = "PegasusConfig",
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = PegasusPreTrainedModel_init_weights,
 };
 

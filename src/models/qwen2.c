@@ -11,7 +11,7 @@ static void window_later_layers(cfg *c) {
 }
 static void Qwen2Config(cfg *c) {
     if (!flag(c, "use_sliding_window")) put(c, "sliding_window", val_null(), "null without use_sliding_window");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     if (!has(c, "layer_types")) window_later_layers(c);
 }
 
@@ -51,20 +51,14 @@ static const model_facts Qwen2PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Qwen2DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_qwen2 = {
     .name = "qwen2",
     .configs = CONFIGS({.name = "Qwen2Config", .model_type = "qwen2", .post_init = Qwen2Config}),
     .models = MODELS({"Qwen2Model", Qwen2Model, .like = &Qwen2PreTrainedModel},
-                     {"Qwen2ForCausalLM", Qwen2ForCausalLM, .like = &Qwen2PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                     {"Qwen2ForCausalLM", Qwen2ForCausalLM, .like = &Qwen2PreTrainedModel, .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Qwen2ForSequenceClassification", GenericForSequenceClassification, .like = &Qwen2PreTrainedModel},
                      {"Qwen2ForTokenClassification", GenericForTokenClassification, .like = &Qwen2PreTrainedModel},
                      {"Qwen2ForQuestionAnswering", GenericForQuestionAnswering, .like = &Qwen2PreTrainedModel,

@@ -5,7 +5,7 @@
 /* Layers from max_window_layers on look back through a window, where there is one. */
 static void Qwen2VLTextConfig(cfg *c) {
     if (!flag(c, "use_sliding_window")) put(c, "sliding_window", val_null(), "null without use_sliding_window");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     if (has(c, "layer_types")) return;
     int64_t n = count(c, "num_hidden_layers"), full = has(c, "sliding_window") && n ? whole(c, "max_window_layers") : n;
     val *types = list_room(c, "num_hidden_layers", &n);
@@ -133,8 +133,7 @@ static const model_facts Qwen2VLPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Qwen2VLDecoderLayer", "Qwen2VLVisionBlock"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
 };
 
 const family family_qwen2_vl = {

@@ -53,17 +53,12 @@ static void Qwen3NextSparseMoeBlock(mod *m, const cfg *c) {
     sub_as(m, "shared_expert", "Qwen3NextMLP", Qwen3NextMLP, c, "shared_expert_intermediate_size");
     linear(m, "shared_expert_gate", dim(c, "hidden_size"), 1, false);
 }
-static bool has_experts(mod *m, const cfg *c) {
-    if (layer_in(m, c, "mlp_only_layers") || whole(c, "num_experts") <= 0) return false;
-    int64_t step = dim(c, "decoder_sparse_step");
-    return layer_mod(m, step) == step - 1;
-}
 static void Qwen3NextDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     const char *kind = layer_text(m, c, "layer_types");
     if (!strcmp(kind, "linear_attention")) sub(m, "linear_attn", Qwen3NextGatedDeltaNet, c);
     else if (!strcmp(kind, "full_attention")) sub(m, "self_attn", Qwen3NextAttention, c);
-    if (has_experts(m, c)) sub(m, "mlp", Qwen3NextSparseMoeBlock, c);
+    if (layer_has_experts(m, c, "num_experts")) sub(m, "mlp", Qwen3NextSparseMoeBlock, c);
     else sub_as(m, "mlp", "Qwen3NextMLP", Qwen3NextMLP, c, "intermediate_size");
     Qwen3NextRMSNorm(m, "input_layernorm", d, c);
     Qwen3NextRMSNorm(m, "post_attention_layernorm", d, c);
@@ -87,10 +82,8 @@ static void Qwen3NextPreTrainedModel_init_weights(mod *m, const cfg *c) {
         init_ones(m, "dt_bias");
         init_made(m, "A_log", mapped(m, UNIFORM(0.01, 16), DT_DEFAULT, THEN_LOG));
     } else if (is_a(m, "Qwen3NextRMSNorm")) init_zeros(m, "weight");
-    else if (is_a(m, "Qwen3NextExperts")) {
-        init_normal(m, "gate_up_proj", 0, std);
-        init_normal(m, "down_proj", 0, std);
-    } else if (is_a(m, "Qwen3NextSparseMoeBlock")) init_normal(m, "gate.weight", 0, std);
+    else if (is_a(m, "Qwen3NextExperts")) init_stacked_experts(m, std);
+    else if (is_a(m, "Qwen3NextSparseMoeBlock")) init_normal(m, "gate.weight", 0, std);
 }
 
 static const model_facts Qwen3NextPreTrainedModel = {
@@ -100,8 +93,7 @@ static const model_facts Qwen3NextPreTrainedModel = {
     .no_split_modules = SET("Qwen3NextDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
     .keys_to_ignore_on_load_unexpected = SET("^mtp.*"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
     .uses_experts_implementation = YES,
     .init_weights = Qwen3NextPreTrainedModel_init_weights,
 };
@@ -114,10 +106,7 @@ const family family_qwen3_next = {
                         .layout = LAYOUT(EXPERTS("mlp.experts", "gate_proj", "up_proj", "down_proj"))}),
     .models = MODELS({"Qwen3NextModel", Qwen3NextModel, .like = &Qwen3NextPreTrainedModel},
                      {"Qwen3NextForCausalLM", Qwen3NextForCausalLM, .like = &Qwen3NextPreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Qwen3NextForSequenceClassification", GenericForSequenceClassification, .like = &Qwen3NextPreTrainedModel},
                      {"Qwen3NextForTokenClassification", GenericForTokenClassification, .like = &Qwen3NextPreTrainedModel},
                      {"Qwen3NextForQuestionAnswering", GenericForQuestionAnswering, .like = &Qwen3NextPreTrainedModel,

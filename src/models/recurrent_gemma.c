@@ -6,7 +6,7 @@ static void RecurrentGemmaConfig(cfg *c) {
     fill_int(c, "lru_width", dim(c, "hidden_size"), "hidden_size");
     if (!has(c, "block_types")) refuse(c, "block_types", "a list is needed");
     derive_int(c, "head_dim", dim(c, "hidden_size") / dim(c, "num_attention_heads"), "hidden_size / num_attention_heads");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     put(c, "final_w_init_variance_scale", val_real(2.0 / (double)dim(c, "num_hidden_layers")), "2 / num_hidden_layers");
     leftover_or(c, "partial_rotary_factor", val_real(0.5));
     if (leftover(c, "layer_types").kind != VAL_ABSENT || leftover(c, "layers_block_type").kind != VAL_ABSENT)
@@ -121,9 +121,7 @@ static const model_facts RecurrentGemmaPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("RecurrentGemmaDecoderLayer"),
     .skip_keys_device_placement = SET("cache"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = RecurrentGemmaPreTrainedModel_init_weights,
 };
 

@@ -110,9 +110,7 @@ static const model_facts RobertaPreTrainedModel = {
     .config = "RobertaConfig",
     .base_model_prefix = "roberta",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = RobertaPreTrainedModel_init_weights,
 };
 #define TIES MAP({"lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight"}, {"lm_head.decoder.bias", "lm_head.bias"})

@@ -22,11 +22,7 @@ static int64_t few(const cfg *c, const char *key, int64_t n) {
 
 /* ---- the image tower ---- */
 
-static void SamPatchEmbeddings(mod *m, const cfg *c) {
-    pair patch = dim_pair(c, "patch_size");
-    conv2d(m, "projection", dim(c, "num_channels"), dim(c, "hidden_size"), .kernel = SIZE2(patch.h, patch.w),
-           .stride = SIZE2(patch.h, patch.w));
-}
+static void SamPatchEmbeddings(mod *m, const cfg *c) { patch_projection(m, c); }
 static void SamMLPBlock(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "mlp_dim");
     linear(m, "lin1", d, ff, true);

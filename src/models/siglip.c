@@ -111,9 +111,7 @@ static const model_facts SiglipPreTrainedModel = {
     .base_model_prefix = "siglip",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("SiglipTextEmbeddings", "SiglipVisionEmbeddings", "SiglipEncoderLayer", "SiglipMultiheadAttentionPoolingHead"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = SiglipPreTrainedModel_init_weights,
 };
 const family family_siglip = {

@@ -154,9 +154,7 @@ static const model_facts T5PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("T5Block"),
     .keep_in_fp32_modules = SET("wo"),
-    .supports_flash_attn = NO,
-    .supports_flex_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = NO, .supports_flex_attn = YES, .supports_sdpa = YES,
     .init_weights = T5PreTrainedModel_init_weights,
 };
 #define NO_CROSS_BIAS SET("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight")

@@ -21,8 +21,7 @@ static const model_facts VisionEncoderDecoderPreTrainedModel = {
     .main_input_name = "pixel_values",
     .can_generate = YES,
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
 };
 const family family_vision_encoder_decoder = {
     .name = "vision_encoder_decoder",

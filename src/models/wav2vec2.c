@@ -185,9 +185,7 @@ static const model_facts Wav2Vec2PreTrainedModel = {
     .base_model_prefix = "wav2vec2",
     .main_input_name = "input_values",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = Wav2Vec2PreTrainedModel_init_weights,
 };
 const family family_wav2vec2 = {

@@ -85,9 +85,7 @@ static const model_facts WhisperPreTrainedModel = {
     .main_input_name = "input_features",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("WhisperEncoderLayer", "WhisperDecoderLayer"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = WhisperPreTrainedModel_init_weights,
 };
 #define WHISPER_TIE MAP({"proj_out.weight", "model.decoder.embed_tokens.weight"})
