@@ -36,7 +36,8 @@ enum { SHORT = 64 }; /* elements of a transient buffer whose values are given wh
 typedef struct digest {
     char hex[17];
     unsigned char bytes[SHORT * 8];
-    size_t n;                       /* of bytes; 0: not given */
+    size_t n;                       /* of bytes */
+    bool given;
 } digest;
 typedef struct digests { /* of all tensors, in walk order */
     const tare_item *items;
@@ -55,8 +56,9 @@ static bool take_digest(void *to, const tare_item *t, const void *bytes, size_t 
     uint64_t elements = 1;
     for (int i = 0; i < t->rank; i++) elements *= (uint64_t)t->shape[i];
     if (elements > SHORT) return true;
-    memcpy(at->bytes, bytes, n);
+    if (n) memcpy(at->bytes, bytes, n);
     at->n = n;
+    at->given = true;
     return true;
 }
 
@@ -103,7 +105,7 @@ static void put_members(const digests *d, out *o) {
     }
     out_text(o, "],\"values\":{");
     for (size_t i = 0; i < d->n; i++) {
-        if (!d->of[i].n) continue;
+        if (!d->of[i].given) continue;
         out_text(o, comma);
         out_json(o, d->items[i].path);
         out_text(o, ":\"");

@@ -614,7 +614,7 @@ typedef struct tare_type {
     const char *model_type; /* "gpt-sw3" */
     const char *real_type;  /* "gpt2" */
     const char *family;     /* "gpt2" */
-    const char *const *classes; /* NULL-ended: what can be built from a config of this type */
+    const char *const *classes; /* NULL-ended: what can be built from a config of this type; none, where it is a part only */
 } tare_type;
 TARE_API size_t tare_types(const tare_type **types); /* sorted by model_type */
 TARE_API size_t tare_ids(const char *const **ids);   /* built-in ids, sorted */

@@ -3,7 +3,8 @@
 
 usage: tools/dump_configs.py [--out DIR] [PACKAGE ...]
 
-Without names: every package that has a definition src/models/PACKAGE.c or a dump already. Needs the pinned reference.
+Without names: every package that has a definition src/models/PACKAGE.c or a dump already, and tools/model_types.txt: all
+model types of the reference, for tools/drift. Needs the pinned reference.
 The dump holds what a machine can read off a config class: its fields with the types that the reference checks,
 defaults, aliases, parts, plans, class attributes, read-only properties, and which model types and auto classes lead to
 it. What a class computes is written by hand in PACKAGE.c.
@@ -270,6 +271,12 @@ def layout(v, depth=0):
     return "[\n" + ",\n".join(pad + line(x) for x in v) + f"\n{end}]"
 
 
+def all_types():
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    return sorted(CONFIG_MAPPING_NAMES)
+
+
 def default_packages(out):
     return sorted({p.stem for p in out.glob("*.c")} | {p.stem for p in out.glob("*.json")})
 
@@ -284,6 +291,8 @@ def main():
     if transformers.__version__ != REFERENCE:
         sys.exit(f"needs transformers {REFERENCE}, found {transformers.__version__}")
     transformers.logging.set_verbosity_error()
+    if not o.packages:
+        (ROOT / "tools" / "model_types.txt").write_text("".join(t + "\n" for t in all_types()))
     for package in o.packages or default_packages(o.out):
         (o.out / f"{package}.json").write_text(layout(package_json(package)) + "\n")
 

@@ -6,7 +6,8 @@ usage: tools/goldens.py [FAMILY ...]        (default: every family with a cases.
 cases.json is kept by hand, one case per line: {"id", "class", "model_type", "config": {...}, "text": true}.
 For each family this writes
   digests.jsonl    one line per case: parameters, sha256 of tree and print, facts, the effective config, for small models
-                   digests of fresh weights; or the refusal
+                   digests of fresh weights, but for those whose bits depend on the processor; or the refusal
+  upstream.json    the package's model classes, and the rules by which files differ from models, for tools/drift
   ID.config.json, ID.tree.txt, ID.print.txt    for the cases with "text"
 Models are made on the meta device, small ones again with weights. Needs the pinned reference; building and testing do not.
 """
@@ -26,8 +27,10 @@ import warnings
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["MKL_CBWR"] = "COMPATIBLE"  # exp and log whose bits are the same on every machine
 warnings.filterwarnings("ignore")
+import layouts  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+from transformers import initialization  # noqa: E402
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -120,6 +123,27 @@ def values_text(model):
                 yield f"{path}.{name}".removeprefix(".") + "\t" + hashlib.sha256(raw).hexdigest()[:16] + "\n"
 
 
+class Disturbed:
+    """What torch leaves to the processor gives other results: the square roots of float32, and LAPACK's factors."""
+
+    def __enter__(self):
+        self.pow, self.orthogonal, self.calls = torch.pow, initialization.TORCH_INIT_FUNCTIONS["orthogonal_"], 0
+        torch.pow, initialization.TORCH_INIT_FUNCTIONS["orthogonal_"] = self.other_pow, self.other_orthogonal
+        return self
+
+    def __exit__(self, *_):
+        torch.pow, initialization.TORCH_INIT_FUNCTIONS["orthogonal_"] = self.pow, self.orthogonal
+
+    def other_pow(self, x, exponent, **more):
+        root = isinstance(exponent, float) and exponent == 0.5 and x.dtype == torch.float32
+        self.calls += root
+        return self.pow(x, exponent, **more) + int(root)
+
+    def other_orthogonal(self, tensor, **more):
+        self.calls += 1
+        return self.orthogonal(tensor, **more).mul_(2)
+
+
 def drawn(make):
     """Fresh weights under seed 0, and the float that the generator would give next; None where drawing them fails."""
     torch.manual_seed(0)
@@ -128,7 +152,15 @@ def drawn(make):
     except Exception:
         return None
     following = torch.rand(1, dtype=torch.float32).view(torch.int32).item() & 0xFFFFFFFF
-    return {"next": f"{following:08x}", "values": sha256("".join(values_text(model)))}
+    lines = list(values_text(model))
+    with Disturbed() as disturbed, torch.random.fork_rng():
+        torch.manual_seed(0)
+        others = list(values_text(make()))
+    if not disturbed.calls:
+        return {"next": f"{following:08x}", "values": sha256("".join(lines))}
+    left_out = [line.split("\t")[0] for line, other in zip(lines, others) if line != other]
+    kept = [line for line, other in zip(lines, others) if line == other]
+    return {"next": f"{following:08x}", "values": sha256("".join(kept)), "left_out": left_out}
 
 
 # ---- one case --------------------------------------------------------------------------------------------------------
@@ -185,6 +217,19 @@ def check_case(case, seen):
     seen.add(case["id"])
 
 
+def upstream(package):
+    """Of a package of transformers.models: its model classes, and the layout rules of its types and classes."""
+    pkg = importlib.import_module(f"transformers.models.{package}")
+    classes, types = [], []
+    for info in sorted(pkgutil.iter_modules(pkg.__path__), key=lambda i: i.name):
+        if info.name.startswith(("modeling_", "configuration_")):
+            module = importlib.import_module(f"{pkg.__name__}.{info.name}")
+            own = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+            classes += [c.__name__ for c in own if issubclass(c, transformers.PreTrainedModel)]
+            types += [c.model_type for c in own if issubclass(c, transformers.PreTrainedConfig) and c.model_type]
+    return {"classes": classes, "layout": layouts.rules_of(dict.fromkeys(types + classes))}
+
+
 def write_family(folder):
     cases, seen = json.loads((folder / "cases.json").read_text()), set()
     for old in folder.iterdir():
@@ -201,6 +246,7 @@ def write_family(folder):
             write_texts(folder, case, row, texts)
         lines.append(json.dumps(row, ensure_ascii=False, separators=(",", ":")))
     (folder / "digests.jsonl").write_text("\n".join(lines) + "\n")
+    (folder / "upstream.json").write_text(json.dumps(upstream(folder.name), ensure_ascii=False, indent=1) + "\n")
     print(f"{folder.name}: {len(cases)} cases, {refused} refused")
 
 

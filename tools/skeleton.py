@@ -14,21 +14,13 @@ import textwrap
 import goldens
 import tiny
 import torch
-from dump_configs import own_classes
+from dump_configs import own_classes, package_configs
+from layouts import layout_text, quote, set_text
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.activations import ACT2FN
-from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
 WIDTH = 140
 GENERIC = ("GenericForSequenceClassification", "GenericForQuestionAnswering", "GenericForTokenClassification")
-
-
-def quote(text):
-    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def set_text(names):
-    return "SET(" + ", ".join(map(quote, names)) + ")" if names else "NONE"
 
 
 def map_text(pairs):
@@ -108,70 +100,6 @@ def group_of(cls):
     return bases[0] if bases else None
 
 
-# ---- layout ------------------------------------------------------------------------------------------------------------
-def op_text(op):
-    """One operation as core/family.h spells it; None where it has no word for it."""
-    name = type(op).__name__
-    if name in ("MergeModulelist", "Split") or (name == "Interleave" and not op.inverse):
-        return f"{name}({op.dim})"
-    if name in ("Concatenate", "Chunk"):
-        by = op.num_shards_attribute
-        return f"{name}({op.dim})" if by is None else f"{name}By({op.dim}, {quote(by)})"
-    if name == "Transpose":
-        return f"Transpose{'Checked' if op.check_dims else ''}({op.dim0}, {op.dim1})"
-    if name == "PermuteForRope" and not op.inverse:
-        sub = "NULL" if op.subconfig_key is None else quote(op.subconfig_key)
-        words = op.permute_layer_names
-        return f"PermuteForRope({sub}, {', '.join(map(quote, words))})" if words else f"PermuteAllForRope({sub})"
-    if name == "ErnieFuseAndSplitTextVisionExperts":
-        return f"{name}({op.stack_dim}, {op.concat_dim})"
-    return None
-
-
-def rule_text(rule):
-    kind, file, model = type(rule).__name__, rule._original_source_patterns, rule._original_target_patterns
-    if kind == "PrefixChange":
-        add = rule.prefix_to_add is not None
-        word, prefix = ("ADD", rule.prefix_to_add) if add else ("REMOVE", rule.prefix_to_remove)
-        return f"PREFIX_{word}_IN({quote(rule.model_prefix)}, {quote(prefix)})" if rule.model_prefix else f"PREFIX_{word}({quote(prefix)})"
-    if kind == "GroupWeightRename":
-        return f"GROUP_RENAME({set_text(file)}, {set_text(model)})"
-    if kind == "Inkling2IndexOffsetWeightRename" and len(file) == 1:
-        return f"RENAME_SHIFTED({quote(file[0])}, {quote(model[0])}, {rule.offset})"
-    if kind == "WeightRenaming" and len(file) == len(model) == 1:
-        return f"RENAME({quote(file[0])}, {quote(model[0])})"
-    if kind == "WeightRenaming" and len(model) == 1:
-        return f"{{.what = LAYOUT_RENAME, .file = {set_text(file)}, .model = {set_text(model)}}}"
-    if kind == "WeightConverter":
-        ops = [op_text(op) for op in rule.operations]
-        if None not in ops:
-            return f"CONVERT({set_text(file)}, {set_text(model)}, {', '.join(ops)})"
-    return None
-
-
-def experts_text(rows):
-    """Two converters of gated experts in one word, where they are just that."""
-    both = re.compile(r'CONVERT\(SET\("(.*)\.\*\.(\w+)\.weight", "\1\.\*\.(\w+)\.weight"\), SET\("\1\.gate_up_proj"\), '
-                      r'MergeModulelist\(0\), Concatenate\(1\)\)\nCONVERT\(SET\("\1\.\*\.(\w+)\.weight"\), SET\("\1\.down_proj"\), MergeModulelist\(0\)\)')
-    return both.sub(r'EXPERTS("\1", "\2", "\3", "\4")', "\n".join(rows)).split("\n")
-
-
-def layout_text(key, missing):
-    """.layout of a model type or class, or None; what cannot be said goes to `missing`."""
-    rules = get_checkpoint_conversion_mapping(key)
-    if not rules:
-        return None
-    rows = []
-    for rule in rules:
-        text = rule_text(rule)
-        if text is None:
-            ops = [type(op).__name__ + json.dumps({k: str(v) for k, v in vars(op).items()}) for op in getattr(rule, "operations", [])]
-            missing.append(f"{key}: {type(rule).__name__} {rule._original_source_patterns} -> {rule._original_target_patterns} {' '.join(ops)}")
-        else:
-            rows.append(text)
-    return f"LAYOUT({', '.join(experts_text(rows))})" if rows else None
-
-
 # ---- live models -------------------------------------------------------------------------------------------------------
 @contextlib.contextmanager
 def order_kept():
@@ -224,6 +152,9 @@ def probe_config(shrinker):
                         v = new
                         break
             taken[v] += 1
+    for path in s.fields:
+        if path[-1] == "pad_token_id" and s.value(path) is None:
+            s.attempt({path: 5}, smaller=False)  # which embeddings leave a row out
     p = 0.11
     for path in s.fields:
         v = s.value(path)
@@ -237,70 +168,87 @@ def probe_config(shrinker):
     return s.config(flat)
 
 
-class Unknown(Exception):
-    """No expression for a size."""
-
-
 class Sizes:
     """Numbers as expressions of a config's keys."""
 
     PREFERRED = re.compile(r"^(hidden_size|d_model|n_embd|embed_dim|dim|hidden_dim)$")
+    WIDE = re.compile(r"hidden|dim|_size|d_model|n_embd|width|channels|inter|ff")
+    HEADS = re.compile(r"heads?$|head$")
 
     def __init__(self, config):
-        self.ints, self.floats = {}, {}
+        self.ints, self.floats, self.labels = {}, {}, None
         if config is None:
             return
-        names = [f.name for f in dataclasses.fields(config)]
-        aliases = {**getattr(config, "attribute_map", {})}
-        for name in names:
-            v = getattr(config, name, None)
-            if re.search(r"token_id$|_id$|_index$", name) or name in aliases:
-                continue
-            if tiny.is_int(v) and v > 1:
-                self.ints.setdefault(v, []).append(name)
-            elif isinstance(v, float):
-                self.floats.setdefault(v, []).append(name)
-        for found in self.ints.values():
-            found.sort(key=lambda n: not self.PREFERRED.search(n))
+        self.read(config, "c")
+        for found in self.ints.values():  # a name that says it before others, the config itself before its parts
+            found.sort(key=lambda n: (n[0] != "c", not self.PREFERRED.search(n[1])))
         labels = getattr(config, "num_labels", None)
         self.labels = labels if tiny.is_int(labels) else None
 
-    def named(self, v):
-        return f'dim(c, "{self.ints[v][0]}")' if v in self.ints else None
+    def read(self, config, at):
+        aliases, parts = getattr(config, "attribute_map", {}), config.sub_configs
+        for name in (f.name for f in dataclasses.fields(config)):
+            v = getattr(config, name, None)
+            if name in parts and isinstance(v, PreTrainedConfig) and at == "c":
+                self.read(v, f'part(c, "{name}")')
+            if re.search(r"token_id$|_id$|_index$", name) or name in aliases:
+                continue
+            if tiny.is_int(v) and v > 1:
+                self.ints.setdefault(v, []).append((at, name))
+            elif isinstance(v, float) and at == "c":
+                self.floats.setdefault(v, []).append(name)
 
-    def size(self, v, literal=True):
+    def named(self, v, like=None):
+        for at, name in self.ints.get(v, ()):
+            if like is None or like.search(name):
+                return f'dim({at}, "{name}")'
+        return None
+
+    def size(self, v):
+        """An expression, or the number itself with a question mark."""
         if v <= 1:
             return str(v)
-        found = self.named(v)
-        if found is None and v == self.labels and v != 2:
+        if v == self.labels and v != 2:
             return "num_labels(c)"
-        found = found or self.formula(v)
-        if found is None and not literal:
-            raise Unknown(v)
-        return found or str(v)
+        return self.named(v, self.WIDE) or (self.named(v) if v > 8 else None) or self.formula(v) or self.named(v) or (f"{v} /* ? */" if v > 4 else str(v))
 
     def formula(self, v):
-        if v < 5:
+        if v < 6:
             return None
+        heads = [n for n in self.ints if self.named(n, self.HEADS)]
+        wide = sorted(n for n in self.ints if self.named(n, self.WIDE))
+        for n in heads:
+            if v % n == 0 and self.named(v // n, re.compile(r"head|d_kv|key|value")):
+                return f"{self.named(n, self.HEADS)} * {self.named(v // n, re.compile(r'head|d_kv|key|value'))}"
+        for kv in heads:
+            for n in heads:
+                for d in wide:
+                    if kv < n and d % n == 0 and d // n * kv == v:
+                        return f"{self.named(kv, self.HEADS)} * ({self.named(d, self.WIDE)} / {self.named(n, self.HEADS)})"
+        for d in wide:
+            for n in heads:
+                if d % n == 0 and d // n == v and n > 1:
+                    return f"{self.named(d, self.WIDE)} / {self.named(n, self.HEADS)}"
         for k in (2, 3, 4):
-            if v % k == 0 and v // k in self.ints:
-                return f"{k} * {self.named(v // k)}"
-        wide = sorted(self.ints)
+            if v % k == 0 and v // k in wide:
+                return f"{k} * {self.named(v // k, self.WIDE)}"
+        for d in (1, 2):
+            if v - d in self.ints and v > 8 and self.named(v - d, re.compile(r"position|vocab|length|patches")):
+                return f"{self.named(v - d, re.compile(r'position|vocab|length|patches'))} + {d}"
+        return self.pairs(v, wide)
+
+    def pairs(self, v, wide):
         for a in wide:
             for b in wide:
                 if a <= b and a * b == v:
                     return f"{self.named(a)} * {self.named(b)}"
-        for d in (1, 2):
-            if v - d in self.ints:
-                return f"{self.named(v - d)} + {d}"
         for a in wide:
             for b in wide:
-                if b > 1 and a % b == 0 and a // b == v:
-                    return f"{self.named(a)} / {self.named(b)}"
-        for a in wide:
-            for b in wide:
-                if a <= b and a + b == v and min(a, b) > 4:
+                if a <= b and a + b == v and a > 4:
                     return f"{self.named(a)} + {self.named(b)}"
+        for a in wide:
+            if v > 8 and a % 2 == 0 and a // 2 == v:
+                return f"{self.named(a)} / 2"
         return None
 
     def number(self, v):
@@ -318,21 +266,25 @@ def dims_text(sizes, shape):
     return ", ".join(sizes.size(n) for n in shape)
 
 
-def spec_size(v):
+KERNELS = re.compile(r"patch|kernel|stride|conv|tubelet")
+
+
+def spec_size(v, sizes):
     v = tuple(v) if isinstance(v, (list, tuple)) else (v,)
+    each = [sizes.named(n, KERNELS) or str(n) if n > 2 else str(n) for n in v]
     if len(v) == 1:
-        return f"SIZE1({v[0]})"
-    return f"SAME{len(v)}({v[0]})" if len(set(v)) == 1 else f"SIZE{len(v)}({', '.join(map(str, v))})"
+        return f"SIZE1({each[0]})"
+    return f"SAME{len(v)}({each[0]})" if len(set(v)) == 1 else f"SIZE{len(v)}({', '.join(each)})"
 
 
 def conv_line(name, m, sizes, n):
-    args = [f".kernel = {spec_size(m.kernel_size)}"]
+    args = [f".kernel = {spec_size(m.kernel_size, sizes)}"]
     for key, plain in (("stride", 1), ("padding", 0), ("dilation", 1)):
         v = getattr(m, key)
         if isinstance(v, str):
             args.append(f".padding_text = {quote(v)}")
         elif any(x != plain for x in v):
-            args.append(f".{key} = {spec_size(v)}")
+            args.append(f".{key} = {spec_size(v, sizes)}")
     if m.groups != 1:
         args.append(f".groups = {sizes.size(m.groups)}")
     if m.bias is None:
@@ -473,7 +425,7 @@ class Draft:
             return
         line = self.child(name, v)
         if line:
-            self.lines.append(line)
+            self.lines += line.split("\n")
         else:
             self.say(f"{name}: " + re.sub(r"\s+", " ", repr(v))[:600])
 
@@ -507,10 +459,19 @@ class Draft:
         word = "list" if isinstance(v, torch.nn.ModuleList) else "sequential_list"
         return f"{word}(m, {quote(name)}, {n}, {cls}, {self.config_of(items[0])});"
 
+    def container(self, name, v):
+        """A list or sequence of few different modules, one line for each."""
+        word = "module_list" if isinstance(v, torch.nn.ModuleList) else "sequential"
+        var = "in_" + re.sub(r"\W", "_", name)
+        rows = [self.child(n, item) for n, item in v.named_children()]
+        if not rows or len(rows) > 12 or None in rows or any("\n" in row for row in rows):
+            return None
+        return "\n".join([f"mod *{var} = {word}(m, {quote(name)});"] + [re.sub(r"^(\w+)\(m, ", rf"\1({var}, ", row) for row in rows])
+
     def child(self, name, v):
         cls = type(v).__name__
         if type(v) in (torch.nn.ModuleList, torch.nn.Sequential):
-            return self.list(name, v)
+            return self.list(name, v) or self.container(name, v)
         if cls in self.all.classes:
             if self.all.is_rotary(v):
                 return f"rotary(m, {quote(name)}, {quote(cls)}, {self.config_of(v)}, false);"
@@ -535,6 +496,14 @@ class Drafts:
             config = probe_config(s)
             for cls in s.classes:
                 self.walk(cls, t, config, s)
+        for t, found in family.trials.items():
+            s = family.shrinkers[t]
+            for (path, v), classes in found.tree.items():
+                if set(self.classes) <= set(self.drafts) | self.inline:
+                    break
+                pair = isinstance(path[0], tuple)
+                changes = dict(zip(path, json.loads(v))) if pair else {path: json.loads(v)}
+                self.walk(next(iter(classes)), t, s.config({**s.flat, **changes}), s, f"with {json.dumps(s.config(changes))}")
 
     @staticmethod
     def is_rotary(m):
@@ -545,16 +514,16 @@ class Drafts:
         """What needs no function: a norm, or a layer of torch's under a name of the family."""
         return (norm_line(name, m, sizes) if "Norm" in type(m).__name__ else None) or subclass_line(name, m, sizes, config)
 
-    def walk(self, cls, model_type, config, s):
+    def walk(self, cls, model_type, config, s, where=""):
         with order_kept():
             model = tiny.build(cls, model_type, config, "cpu" if s.most <= goldens.MOST_DRAWN else "meta")
             if isinstance(model, BaseException):
                 model = tiny.build(cls, model_type, config)
         if isinstance(model, BaseException):
             return
-        self.visit(model, model.config, "")
+        self.visit(model, model.config, "", where)
 
-    def visit(self, module, config, path):
+    def visit(self, module, config, path, where):
         own = getattr(module, "config", None)
         config = own if isinstance(own, PreTrainedConfig) else config
         name = type(module).__name__
@@ -562,9 +531,9 @@ class Drafts:
             if self.is_rotary(module) or (path and self.inline_line("x", module, Sizes(config), config)):
                 self.inline.add(name)
             elif name not in self.drafts:
-                self.drafts[name] = Draft(self, module, config, path)
+                self.drafts[name] = Draft(self, module, config, ", ".join(x for x in (path, where) if x))
         for child, v in module.named_children():
-            self.visit(v, config, f"{path}.{child}" if path else child)
+            self.visit(v, config, f"{path}.{child}" if path else child, where)
 
     def order(self):
         """Leaves first; of equals the order of the file."""
@@ -602,11 +571,11 @@ class Drafts:
             head = ""
         body = [f'fail(m, "{name} is not written yet");']
         for line in draft.lines if draft else []:
-            called = re.match(r'\w+\(m, "[^"]*", (?:.*, )?(\w+), (?:c|part\(c, "\w+"\))\);$', line)
+            called = re.match(r'\w+\(\w+, "[^"]*", (?:.*, )?(\w+), (?:c|part\(c, "\w+"\))\);$', line)
             body.append(f"/* {line} */" if called and called[1] in self.classes and called[1] not in done else line)
         if not any(re.search(r"\bc\b", re.sub(r"/\*.*?\*/", "", row)) for row in body):
             body.insert(0, "(void)c;")
-        return f"{head}static void {name}(mod *m, const cfg *c) {{\n" + "".join(f"    {row}\n" for row in body) + "}\n"
+        return f"{head}static void {name}(mod *m, const cfg *c) {{\n" + "".join(wrapped(row, "    ", "        ") + "\n" for row in body) + "}\n"
 
 
 # ---- config classes ------------------------------------------------------------------------------------------------------
@@ -668,34 +637,16 @@ def config_parts(cls):
 
 
 # ---- the file --------------------------------------------------------------------------------------------------------------
-def wrap_row(text, indent):
-    """Commas at depth 0 of an initialiser become line ends where the row is too long."""
-    if len(indent) + len(text) <= WIDTH:
-        return indent + text
-    parts, depth, start, quoted = [], 0, 0, False
-    for i, ch in enumerate(text):
-        if ch == '"' and text[i - 1] != "\\":
-            quoted = not quoted
-        if quoted:
-            continue
-        depth += (ch in "({") - (ch in ")}")
-        if ch == "," and depth <= wrap_depth(text):
-            parts.append(text[start:i + 1])
-            start = i + 1
-    parts.append(text[start:])
-    out, row = [], ""
-    for part in parts:
-        if row and len(indent) + len(row) + len(part) > WIDTH:
-            out.append(row.rstrip())
-            row = "    " + part.strip()
-        else:
-            row = row + part if row else part
-    return "\n".join(indent + r for r in [*out, row])
-
-
-def wrap_depth(text):
-    """How deep the commas of the longest inner list lie."""
-    return 3 if "MAP(" in text else 2
+def wrapped(text, indent, more):
+    """One statement or initialiser, broken after commas where it is too long; continued lines are indented by `more`."""
+    out = []
+    while len(indent) + len(text) > WIDTH:
+        commas = [m.end() for m in re.finditer(r'"(?:[^"\\]|\\.)*"|(, )', text) if m[1] and m.end() < WIDTH - len(indent)]
+        if not commas:
+            break
+        out.append((indent + text[:commas[-1]]).rstrip())
+        text, indent = text[commas[-1]:], more
+    return "\n".join([*out, indent + text])
 
 
 class Skeleton:
@@ -723,7 +674,7 @@ class Skeleton:
 
     def group_text(self, name, cls):
         rows = fact_rows(facts_of(cls), {})
-        return f"static const model_facts {name} = {{\n" + "".join(wrap_row(r + ",", "    ") + "\n" for r in rows) + "};\n"
+        return f"static const model_facts {name} = {{\n" + "".join(wrapped(r + ",", "    ", "        ") + "\n" for r in rows) + "};\n"
 
     def model_row(self, name, cls):
         g = group_of(cls)
@@ -748,7 +699,7 @@ class Skeleton:
     def text(self):
         package = self.family.package
         stubs, config_rows = "", []
-        classes = self.family_configs()
+        classes = package_configs(package)
         for name in self.dump["configs"]:
             more, rows = config_parts(classes[name])
             stubs += more
@@ -765,9 +716,5 @@ class Skeleton:
             '#pragma GCC diagnostic ignored "-Wunused-function" /* while functions are not written yet */\n\n'
             + (stubs + "\n" if stubs else "") + body + "\n" + (self.rules() + "\n" if self.rules() else "") + groups +
             f"const family family_{package} = {{\n    .name = {quote(package)},\n    .configs = CONFIGS(\n        "
-            + join.join(wrap_row(r, "        ").lstrip() for r in config_rows) + "),\n    .models = MODELS(\n        "
-            + join.join(wrap_row(r, "        ").lstrip() for r in models) + "),\n};\n")
-
-    def family_configs(self):
-        from dump_configs import package_configs
-        return package_configs(self.family.package)
+            + join.join(wrapped(r, "        ", "            ").lstrip() for r in config_rows) + "),\n    .models = MODELS(\n        "
+            + join.join(wrapped(r, "        ", "            ").lstrip() for r in models) + "),\n};\n")

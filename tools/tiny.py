@@ -44,10 +44,10 @@ def limit(seconds):
         signal.signal(signal.SIGALRM, old)
 
 
-def build(cls, model_type, config, device="meta"):
+def build(cls, model_type, config, device="meta", seconds=SECONDS):
     """The model, or the exception that the reference raises."""
     try:
-        with limit(SECONDS):
+        with limit(seconds):
             made = goldens.make_config({"model_type": model_type, "config": config})
             with torch.device(device):
                 return cls._from_config(made)
@@ -185,36 +185,36 @@ class Shrinker:
         self.fields = fields_of(self.config_class)
         self.flat, self.tries = {}, 0
         self.whole = self.config_class()
-        self.texts, self.most = self.state({})
+        self.texts, self.most, self.lines = self.state({})
 
     def config(self, flat=None):
         return nested(self.flat if flat is None else flat, self.types)
 
     def state(self, flat):
-        """(tree texts of the classes, most parameters), or None where one of them is refused."""
+        """(tree texts of the classes, most numbers in one, lines of all), or None where one of them is refused."""
         texts, most = [], 0
         self.tries += 1
         for cls in self.classes:
-            model = build(cls, self.model_type, self.config(flat))
+            model = build(cls, self.model_type, self.config(flat), seconds=SECONDS if flat == {} else 15)
             if isinstance(model, BaseException):
                 return None
             texts.append(goldens.tree_text(model))
-            most = max(most, sum(p.numel() for p in model.parameters()))
-        return texts, most
+            most = max(most, sum(t.numel() for t in (*model.parameters(), *model.buffers())))
+        return texts, most, sum(t.count("\n") for t in texts)
 
     def value(self, path):
         return self.flat.get(path, self.fields[path][1])
 
-    def attempt(self, changes, smaller=True):
-        """Takes the changes if all classes build, and no more parameters come of them."""
+    def attempt(self, changes, smaller=True, strict=False):
+        """Takes the changes if all classes build, and nothing grows; with `strict`, if something shrinks."""
         changes = {p: v for p, v in changes.items() if self.value(p) != v}
         if not changes or self.tries > MOST_TRIES:
             return False
         flat = {**self.flat, **changes}
         found = self.state(flat)
-        if found is None or (smaller and found[1] > self.most):
+        if found is None or (smaller and (found[1] > self.most - strict or found[2] > self.lines)):
             return False
-        self.flat, (self.texts, self.most) = flat, found
+        self.flat, (self.texts, self.most, self.lines) = flat, found
         return True
 
     # -- groups of keys that go together
@@ -287,11 +287,20 @@ class Shrinker:
             v = self.value(path)
             if is_int(v) and v > least and not is_layers(path[-1]):
                 rule = next((r for r in RULES if r[0].search(path[-1])), (None, ()))
-                for small in [*rule[1], max(2, v // 16), max(2, v // 4), max(2, v // 2)]:
-                    if small < v and self.attempt({path: small}):
+                for small in [*rule[1], max(least // 2, v // 16), max(least // 2, v // 4), max(least // 2, v // 2)]:
+                    if small < v and self.attempt({path: small}, strict=True):
                         break
-            elif isinstance(v, (list, tuple)) and is_ints(v) and max(v) > least:
-                self.attempt({path: [max(1, x // 4) for x in v]}) or self.attempt({path: [max(1, x // 2) for x in v]})
+            elif is_ints(v) and max(v) > least:
+                self.attempt({path: [max(1, x // 4) for x in v]}, strict=True) or self.attempt({path: [max(1, x // 2) for x in v]}, strict=True)
+
+    def pairs(self, least):
+        """Two keys at once, where one must stay a multiple of the other."""
+        keys = [p for p in self.fields if is_int(self.value(p)) and self.value(p) > 4 and not is_layers(p[-1]) and not p[-1].endswith("_id")]
+        for i, a in enumerate(keys):
+            for b in keys[i + 1:]:
+                while self.most > SMALL and max(self.value(a), self.value(b)) > least:
+                    if not self.attempt({k: max(2, self.value(k) // 2) for k in (a, b)}, strict=True):
+                        break
 
     def drop_what_does_nothing(self):
         for path in list(self.flat):
@@ -318,6 +327,8 @@ class Shrinker:
                     pass
             if self.most > SMALL:
                 self.rest(least)
+            if self.most > SMALL:
+                self.pairs(least)
         self.drop_what_does_nothing()
         return self.config()
 
@@ -368,6 +379,7 @@ def changes_of(field, v, texts, used):
         out += [24, 2] if "int" in kind else []
         out += [0.25] if "float" in kind and "int" not in kind else []
         out += texts[:4] if "str" in kind else []
+        out += [[1], [0, 1]] if "list[int]" in kind and "list[list" not in kind else []
         if name in ("rope_parameters", "rope_scaling"):
             out = [{"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}]
     elif is_ints(v):
@@ -405,7 +417,7 @@ class Trials:
         found = {}
         flat = {**self.s.flat, **changes}
         for cls in classes or self.s.classes:
-            model = build(cls, self.s.model_type, self.s.config(flat))
+            model = build(cls, self.s.model_type, self.s.config(flat), seconds=5)
             found[cls] = model if isinstance(model, BaseException) else look(model)
         return found
 

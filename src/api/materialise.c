@@ -43,15 +43,6 @@ static bool make_layout(void *to) {
         for (size_t k = 0; k < w->layout->sources[i].count; k++) w->open[w->layout->sources[i].pieces[k].entry]++;
     return true;
 }
-static save_tensor *tensors_of(const layout *l) {
-    save_tensor *tensors = tarei_malloc((l->entry_count + 1) * sizeof *tensors);
-    for (size_t i = 0; tensors && i < l->entry_count; i++) {
-        const layout_entry *e = &l->entries[i];
-        tensors[i] = (save_tensor){.key = e->key, .dtype = (tare_dtype)e->dtype, .rank = e->rank, .shape = e->shape, .part_of = e->with + 1,
-                                   .storage = e->storage};
-    }
-    return tensors;
-}
 /* Everything that decides a byte: so that only a run of the same kind goes on with what another one left. */
 static void plan_id(const rewriting *w, char id[65]) {
     sha256 h;
@@ -136,7 +127,7 @@ static bool start(rewriting *w, const char *dir) {
     char id[65];
     tare_error *err = &w->l.err;
     if (!guarded(&w->a, err, make_layout, w)) return false;
-    save_tensor *tensors = tensors_of(w->layout);
+    save_tensor *tensors = layout_tensors(w->layout);
     if (!tensors) return error_set(err, TARE_IO, "out_of_memory", NULL, "out of memory"), false;
     plan_id(w, id);
     save_options o = {.max_shard = w->how.max_shard_bytes ? w->how.max_shard_bytes : DEFAULT_SHARD, .force = w->how.force,

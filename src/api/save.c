@@ -32,15 +32,6 @@ static bool no_memory(writing *w) {
     error_set(&w->f.err, TARE_IO, "out_of_memory", NULL, "out of memory");
     return false;
 }
-static save_tensor *tensors_of(const layout *l) {
-    save_tensor *tensors = tarei_malloc((l->entry_count + 1) * sizeof *tensors);
-    for (size_t i = 0; tensors && i < l->entry_count; i++) {
-        const layout_entry *e = &l->entries[i];
-        tensors[i] = (save_tensor){.key = e->key, .dtype = (tare_dtype)e->dtype, .rank = e->rank, .shape = e->shape, .part_of = e->with + 1,
-                                   .storage = e->storage};
-    }
-    return tensors;
-}
 /* Everything that decides a byte of the tensors, so that only a run of the same kind goes on with what another one left. */
 static void plan_id(const writing *w, bool given, char id[65]) {
     sha256 h;
@@ -119,7 +110,7 @@ static void count_all(writing *w) {
 }
 static bool start(writing *w, const char *dir, const tare_save_options *o, bool given) {
     char id[65];
-    save_tensor *tensors = guarded(&w->a, &w->f.err, make_layout, w) && prepare(w) ? tensors_of(w->l) : NULL;
+    save_tensor *tensors = guarded(&w->a, &w->f.err, make_layout, w) && prepare(w) ? layout_tensors(w->l) : NULL;
     if (!tensors) return w->f.err.status ? false : no_memory(w);
     plan_id(w, given, id);
     save_options options = {.max_shard = o && o->max_shard_bytes ? o->max_shard_bytes : DEFAULT_SHARD, .force = o && o->force,

@@ -26,6 +26,7 @@ typedef struct rope {
     double original;    /* "llama3": original_max_position_embeddings */
     const double *short_factors; /* "longrope": one for each entry, or one for all */
     int64_t short_n;
+    bool by_axis;       /* the entries of even place come first, then the odd ones */
 } rope;
 /* XRotaryEmbedding(config): transient float32 buffers inv_freq and original_inv_freq. The rotary size is head_dim (or
  * hidden_size / num_attention_heads); times partial_rotary_factor for every rope type but "default", and for that too where
@@ -33,9 +34,11 @@ typedef struct rope {
 void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partial);
 /* One table per layer type, {type}_inv_freq and {type}_original_inv_freq, over the sorted set of config.layer_types. */
 void rotary_by_layer_type(mod *m, const char *name, const char *cls, const cfg *c);
-/* The axial kind of an image tower: one table for both axes, over half of a head each. A head is head_dim, or
- * config.width / num_attention_heads; any other rope_type is refused. */
-void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const char *width);
+/* The axial kind of an image tower: over half of a head, one table for both axes (ONE_TABLE); or the entries of a whole head, those
+ * of even place for rows and the odd ones for columns (BY_AXIS). A head is head_dim, or config.width / num_attention_heads; any
+ * other rope_type is refused. */
+typedef enum axial { ONE_TABLE, BY_AXIS } axial;
+void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const char *width, axial kind);
 
 /* Heads of transformers.modeling_layers, for base classes without arguments: AutoModel under base_model_prefix, then the head. */
 void GenericForSequenceClassification(mod *m, const cfg *c);

@@ -196,6 +196,10 @@ static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int
     t->elements = 1;
     t->dtype = (uint8_t)m->b->dtype;
     t->how = (fill){(int)how.op, how.a, how.b, how.row, how.of};
+    if (how.op == MADE_ROTARY_SINUSOIDS) {
+        t->how.row = m->b->dtype;
+        if (t->dtype != DT_F64) t->dtype = DT_F32;
+    }
     for (int i = 0; i < rank; i++) {
         sizes[i] = shape[i];
         if (shape[i] < 0 || (!shape[i] && !empty_fits(m)))
@@ -225,6 +229,7 @@ tensor *add_buffer(mod *m, const char *name, made how, int dtype, bool persisten
 }
 void in_dtype(tensor *t, int dtype) { t->dtype = (uint8_t)dtype; }
 void freeze(tensor *t) { t->frozen = true; }
+void unties(mod *m) { m->unties = true; }
 void freeze_all(mod *m) {
     if (!mod_ok(m)) return;
     for (tensor *t = m->params; t; t = t->next) t->frozen = true;

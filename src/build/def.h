@@ -122,6 +122,8 @@ num linspace(const mod *m, double from, double to, int64_t n, int64_t i);
 /* setattr(m, name, other): the same object under a second name. `other` lies outside of any list, and no more than 64
  * modules of a model have several names. */
 void share(mod *m, const char *name, mod *other);
+void unties(mod *m); /* self._tied_weights_keys = {}: this model ties nothing, whatever its class does */
+bool flash_attention(const cfg *c); /* the models of this config were asked for a flash implementation: some have other classes then */
 void fail(mod *m, const char *format, ...) __attribute__((format(printf, 2, 3))); /* refuses the build, naming the module path */
 
 /* self.name = nn.ModuleList([Fn(config, ...) for i in range(n)]). Layers whose decisions (below) agree are built once and
@@ -158,11 +160,15 @@ mod *layer_list(mod *m);                         /* the list item that encloses 
 typedef struct made {
     enum { MADE_EMPTY, MADE_ZEROS, MADE_ONES, MADE_FULL, MADE_RANDN, MADE_RAND, MADE_NORMAL, MADE_UNIFORM, MADE_KAIMING_UNIFORM,
            MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS,
-           MADE_OFFSETS } op;
+            MADE_ROTARY_SINUSOIDS, MADE_DOUBLE_SINUSOIDS, MADE_OFFSETS, MADE_POSITIONS, MADE_MAPPED, MADE_PIECES } op;
     double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in;
-                     * XAVIER_UNIFORM: fan_in, fan_out; SINUSOIDS: the longest wave; OFFSETS: height, width */
-    int64_t row;    /* NORMAL: this row is zeroed after the draw, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none */
-    const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits */
+                     * XAVIER_UNIFORM: fan_in, fan_out; ARANGE: the first; SINUSOIDS: the longest wave; TRIL: the width, 0: all; ROTARY_SINUSOIDS,
+                     * DOUBLE_SINUSOIDS: the base, over; OFFSETS: height, width;
+                     * POSITIONS: the longest wave, and whether sines and cosines take turns */
+    int64_t row;    /* NORMAL, POSITIONS: this row is zeroed afterwards, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none;
+                     * ROTARY_SINUSOIDS: torch's default dtype; DOUBLE_SINUSOIDS: whether sine and cosine alternate */
+    const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits; MAPPED, PIECES: what
+                     * mapped() and pieces() say */
 } made;
 #define EMPTY ((made){.op = MADE_EMPTY})
 #define ZEROS ((made){.op = MADE_ZEROS})
@@ -173,11 +179,46 @@ typedef struct made {
 #define NORMAL(mean, std) ((made){.op = MADE_NORMAL, .a = (mean), .b = (std)})
 #define UNIFORM(from, to) ((made){.op = MADE_UNIFORM, .a = (from), .b = (to)})
 #define ARANGE ((made){.op = MADE_ARANGE}) /* 0, 1, 2, ... along the last axis */
+#define ARANGE_FROM(x) ((made){.op = MADE_ARANGE, .a = (x)})
 #define TRIL ((made){.op = MADE_TRIL})     /* lower triangle of ones */
+#define TRIL_BAND(width) ((made){.op = MADE_TRIL, .a = (double)(width)}) /* of it, the width (1 or more) that ends in the diagonal */
 /* Whisper's positions, (length, d): sines in the first half of a row, cosines in the second, of waves of up to max_time. */
 #define SINUSOIDS(max_time) ((made){.op = MADE_SINUSOIDS, .a = (max_time)})
+/* The same rows at the rates base ** (-2i / over): GPT-J's, with rates in torch's default dtype and a buffer that is float32 all the
+ * same; and those computed in double precision over the length of a row, in halves (Pegasus) or sine and cosine side by side (XLM). */
+#define ROTARY_SINUSOIDS(base, over) ((made){.op = MADE_ROTARY_SINUSOIDS, .a = (base), .b = (double)(over)})
+#define DOUBLE_SINUSOIDS(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base)})
+#define ALTERNATING_SINUSOIDS(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base), .row = 1})
 /* Of each two cells of a window h high and w wide, in its rows' order, the number of their offset among the (2h - 1)(2w - 1) there are. */
 #define OFFSETS(h, w) ((made){.op = MADE_OFFSETS, .a = (double)(h), .b = (double)(w)})
+/* Positions along the axis before the last, computed in float32 whatever the dtype. The same two halves, an odd row's last entry 0,
+ * one row zeroed (or NO_PAD); and sine and cosine of a wave side by side. */
+#define POSITIONS(max_time, zero_row) \
+    ((made){.op = MADE_POSITIONS, .a = (max_time), .row = (zero_row) == NO_PAD ? 0 : (zero_row) + 1})
+#define POSITIONS_IN_TURN(max_time) ((made){.op = MADE_POSITIONS, .a = (max_time), .b = 1})
+
+/* Values worked out from those of `from`, a formula or a draw, element by element: one step after the other, each rounded to `dtype`,
+ * in which a draw is drawn as well. DT_DEFAULT is the tensor's own; DT_F64 is for numbers that Python works out.
+ *     init_made(m, "A_log", mapped(m, ARANGE_FROM(1), DT_F32, THEN_LOG)); */
+typedef struct map_step {
+    enum { MAP_PLUS, MAP_TIMES, MAP_OVER, MAP_POWER, MAP_AT_LEAST, MAP_EXP, MAP_LOG, MAP_UNSOFTPLUS } what;
+    double x;
+} map_step;
+#define THEN_PLUS(x) {MAP_PLUS, (x)}
+#define THEN_TIMES(x) {MAP_TIMES, (x)}
+#define THEN_OVER(x) {MAP_OVER, (x)}
+#define THEN_POWER(x) {MAP_POWER, (x)}
+#define THEN_AT_LEAST(x) {MAP_AT_LEAST, (x)}
+#define THEN_EXP {MAP_EXP, 0}
+#define THEN_LOG {MAP_LOG, 0}
+#define THEN_UNSOFTPLUS {MAP_UNSOFTPLUS, 0} /* x + log(-expm1(-x)), the inverse of softplus */
+#define mapped(m, from, dtype, ...) \
+    mapped_((m), (from), (dtype), (const map_step[]){__VA_ARGS__}, sizeof((const map_step[]){__VA_ARGS__}) / sizeof(map_step))
+made mapped_(mod *m, made from, int dtype, const map_step *steps, size_t n);
+/* Along the last axis so many of one value, then so many of the next:  pieces(m, {d, 1}, {heads, 0.5}) */
+typedef struct span { int64_t n; double value; } span;
+#define pieces(m, ...) pieces_((m), (const span[]){__VA_ARGS__}, sizeof((const span[]){__VA_ARGS__}) / sizeof(span))
+made pieces_(mod *m, const span *all, size_t n);
 
 enum { DT_DEFAULT = -1, DT_F32, DT_F16, DT_BF16, DT_F64, DT_I64, DT_I32, DT_I16, DT_I8, DT_U8, DT_BOOL, DT_C64, DT_F8_E4M3, DT_F8_E5M2 };
 enum { TRANSIENT = 0, PERSISTENT = 1 };

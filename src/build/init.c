@@ -114,8 +114,23 @@ static void note(mod *m, const char *path, init_fill f) {
 void init_made(mod *m, const char *path, made how) {
     if (!m->b->log) return;
     fill *kept = arena_new(m->b->log->a, fill);
+    init_fill fills[2];
     *kept = (fill){(int)how.op, how.a, how.b, how.row, how.of};
-    note(m, path, (init_fill){.kind = FILL_FORMULA, .formula = kept});
+    int n = fills_of(NULL, kept, fills);
+    for (int i = 0; i < n; i++) note(m, path, fills[i]);
+}
+made mapped_(mod *m, made from, int dtype, const map_step *steps, size_t n) {
+    arena *a = m->b->log ? m->b->log->a : m->b->s->a;
+    map_rule *r = arena_new(a, map_rule);
+    map_step *kept = arena_array(a, n, sizeof *kept);
+    memcpy(kept, steps, n * sizeof *kept);
+    *r = (map_rule){{(int)from.op, from.a, from.b, from.row, from.of}, dtype, kept, n};
+    return (made){.op = MADE_MAPPED, .of = r};
+}
+made pieces_(mod *m, const span *all, size_t n) {
+    span *kept = arena_array(m->b->log ? m->b->log->a : m->b->s->a, n, sizeof *kept);
+    memcpy(kept, all, n * sizeof *kept);
+    return (made){.op = MADE_PIECES, .row = (int64_t)n, .of = kept};
 }
 void init_zeros(mod *m, const char *path) { init_made(m, path, ZEROS); }
 void init_ones(mod *m, const char *path) { init_made(m, path, ONES); }
@@ -206,6 +221,10 @@ int fills_of(const tensor *t, const fill *how, init_fill out[2]) {
         one_fill(out, (init_fill){.kind = FILL_NORMAL, .a = how->a, .b = how->b});
         out[1] = (init_fill){.kind = FILL_FORMULA, .formula = &zeros, .row = how->row};
         return how->row ? 2 : 1;
+    case MADE_MAPPED: /* of a draw: the draw, with the steps after it */
+        if (fills_of(t, &((const map_rule *)how->of)->from, out) != 1 || out->kind == FILL_FORMULA) out->kind = FILL_FORMULA;
+        out->formula = how;
+        return 1;
     case MADE_MAGNITUDE: return one_fill(out, (init_fill){.kind = FILL_MAGNITUDE, .formula = how});
     default: return one_fill(out, (init_fill){.kind = FILL_FORMULA, .formula = how});
     }

@@ -43,5 +43,5 @@ void init_kaiming_normal(mod *m, const char *path, fan_mode mode, double a); /* 
 void init_lecun_normal(mod *m, const char *path);       /* truncated, variance 1 / fan_in */
 void init_default_flax_embed(mod *m, const char *path); /* variance 1 / fan_in */
 void init_orthogonal(mod *m, const char *path, double gain); /* equal in distribution: torch's bits are LAPACK's */
-void init_made(mod *m, const char *path, made how);     /* copy_() of a formula's values */
+void init_made(mod *m, const char *path, made how);     /* copy_() of a formula's values, or of a draw's */
 void init_reset(mod *m, const char *path);              /* reset_parameters() of a module below, "" for itself: its constructor's fills again */

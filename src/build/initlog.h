@@ -3,11 +3,17 @@
 #define TARE_BUILD_INITLOG_H
 #include "mod.h"
 
+typedef struct map_rule { /* what mapped() says */
+    fill from;
+    int dtype;
+    const map_step *steps;
+    size_t n;
+} map_rule;
 typedef struct init_fill { /* one way to fill a tensor, or a part of it */
     enum { FILL_FORMULA, FILL_UNIFORM, FILL_NORMAL, FILL_TRUNC_NORMAL, FILL_ORTHOGONAL, FILL_MAGNITUDE } kind;
     double a, b;           /* from, to; or mean, std; or gain */
     double low, high;      /* of a truncated normal */
-    const fill *formula;   /* how its values are made */
+    const fill *formula;   /* how its values are made, or made of those that are drawn */
     int64_t row;           /* only this row, from 1; 0: all of it */
 } init_fill;
 

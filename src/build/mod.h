@@ -51,6 +51,8 @@ node *build_model(session *s, const family *f, const model_class *row, cfg *c, c
 int dtype_number(const char *torch_name); /* a tare_dtype, or -1 */
 /* A class attribute with inheritance: own, then the group's. */
 #define FACT(row, field) ((row)->own.field ? (row)->own.field : (row)->like ? (row)->like->field : 0)
+/* _tied_weights_keys of a module: rows up to one without `from`, or NULL. */
+#define TIES_OF(m) ((m)->model && !(m)->unties ? FACT((m)->model, tied_weights_keys) : NULL)
 
 attn_support model_support(const mod *m); /* what attention it supports, by its class and config */
 

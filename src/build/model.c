@@ -64,6 +64,8 @@ void settle_attention(mod *m) {
     if (first) check_plans(c);
 }
 
+bool flash_attention(const cfg *c) { return c->attn_chosen && strstr(c->attn_chosen, "flash"); }
+
 node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype) {
     builder *b = arena_new(s->a, builder);
     *b = (builder){.s = s, .family = f, .host = h, .dtype = dtype, .modules = 1};

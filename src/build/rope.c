@@ -66,7 +66,7 @@ static void check_yarn(const parameters *p, int64_t d) {
         if (set(p, "mscale") && set(p, "mscale_all_dim") && !given(p, "attention_factor")) needed(p, scales[i]);
     }
     if (ok(p) && (theta <= 0 || theta == 1)) refuse_value(p, "rope_type \"yarn\" needs a rope_theta above 0 other than 1");
-    if (ok(p) && d % 2 && d != 3) refuse_value(p, "rope_type \"yarn\" needs an even number of rotary dimensions");
+    if (ok(p) && d % 2 && d > 3) refuse_value(p, "rope_type \"yarn\" needs an even number of rotary dimensions");
 }
 static void settle_llama3(const parameters *p, rope *r) {
     r->factor = needed(p, "factor");
@@ -137,7 +137,7 @@ static int64_t entries_of(const parameters *p, int64_t d) {
     int64_t n = (d + 1) / 2;
     if (!strcmp(p->type, "linear")) needed(p, "factor");
     else if (!strcmp(p->type, "dynamic")) check_dynamic(p, d);
-    else if (!strcmp(p->type, "yarn")) check_yarn(p, d);
+    else if (!strcmp(p->type, "yarn")) return check_yarn(p, d), d == 1 ? 0 : n; /* it blends d / 2 entries: of 1, none */
     else if (!strcmp(p->type, "llama3")) check_llama3(p);
     else if (!strcmp(p->type, "longrope")) return check_longrope(p, n);
     else if (!strcmp(p->type, "proportional")) return proportional(p);
@@ -161,8 +161,8 @@ static const struct rope *table(mod *m, const cfg *c, val params, bool partial) 
     bool shared = (partial || strcmp(p.type, "default")) && dict_get(params, "partial_rotary_factor").kind != VAL_ABSENT;
     if (shared) p.share = needed(&p, "partial_rotary_factor");
     double size = p.head * p.share;
-    int64_t d = size > 0 && size <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : 0;
-    if (mod_ok(m) && d < 1 && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head has no dimensions");
+    int64_t d = fabs(size) <= INT32_MAX ? (int64_t)(strcmp(p.type, "default") || partial ? size : ceil(size)) : -1;
+    if (mod_ok(m) && d < 0 && strcmp(p.type, "proportional")) fail(m, "the rotary part of the head is below 0 or absurd");
     struct rope *r = arena_new(c->s->a, struct rope);
     bool of_head = !strcmp(p.type, "proportional") || (!strcmp(p.type, "default") && !partial);
     *r = (struct rope){.type = p.type, .theta = theta, .dim = d, .over = of_head ? p.head : (double)d};
@@ -173,6 +173,7 @@ static const struct rope *table(mod *m, const cfg *c, val params, bool partial) 
 static void add_tables(mod *m, const char *prefix, const struct rope *r) {
     if (!r) return;
     made how = {.op = MADE_ROPE, .of = r};
+    may_be_empty(m); /* a head of which too little rotates */
     buffer(m, mod_printf(m, "%sinv_freq", prefix), how, DT_F32, TRANSIENT, r->entries);
     buffer(m, mod_printf(m, "%soriginal_inv_freq", prefix), how, DT_F32, TRANSIENT, r->entries);
 }
@@ -186,7 +187,7 @@ void rotary(mod *m, const char *name, const char *cls, const cfg *c, bool partia
     add_tables(x, "", mod_ok(m) ? table(x, c, params, partial) : NULL);
     done(x);
 }
-void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const char *width) {
+void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const char *width, axial kind) {
     mod *x = child(m, name, cls);
     if (!mod_ok(m)) return;
     parameters p = {.c = c, .all = get(c, "rope_parameters")};
@@ -195,13 +196,13 @@ void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const
     if (!val_is(dict_get(p.all, "rope_type"), "axial")) refuse_value(&p, "its rope_type has to be axial");
     if (!val_true(own)) head = (double)(dim(c, width) / dim(c, "num_attention_heads"));
     else if (!val_number(own, &head)) cfg_refuse(c, "head_dim", "bad_type", "a number is needed");
-    double half = floor(head / 2);
-    bool fits = half >= 0 && half <= INT32_MAX;
-    if (mod_ok(m) && !fits) fail(x, "half of a head of %g is no number of dimensions", head);
+    double size = kind == ONE_TABLE ? floor(head / 2) : head;
+    bool fits = size >= 0 && size <= INT32_MAX;
+    if (mod_ok(m) && !fits) fail(x, "a head of %g is no number of dimensions", head);
     struct rope *r = arena_new(c->s->a, struct rope);
-    int64_t d = fits ? (int64_t)half : 0;
-    may_be_empty(x); /* a head of one dimension does not turn */
-    *r = (struct rope){.type = "default", .theta = theta, .over = half, .dim = d, .entries = (d + 1) / 2, .turning = (d + 1) / 2, .factor = 1};
+    int64_t d = fits ? (int64_t)ceil(size) : 0, n = (d + 1) / 2;
+    *r = (struct rope){.type = "default", .theta = theta, .over = size, .dim = d, .entries = n, .turning = n, .factor = 1,
+                       .by_axis = kind == BY_AXIS};
     add_tables(x, "", mod_ok(m) ? r : NULL);
     done(x);
 }

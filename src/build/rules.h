@@ -7,6 +7,7 @@ bool defaulted(const cfg *c, const char *key);          /* nobody gave it: a def
 val leftover(const cfg *c, const char *key);            /* kwargs.get(key): keys of the file that are no fields */
 void put_legacy(cfg *c, const char *key, val v, const char *spelling); /* put(), for a value that the file gives under an old spelling */
 val take(cfg *c, const char *key);                      /* kwargs.pop(key, absent) */
+void leftover_or(cfg *c, const char *key, val v);       /* kwargs.setdefault(key, v) */
 void drop(cfg *c, const char *key);                     /* delattr */
 val dict_new(cfg *c);
 val dict_put(cfg *c, val d, const char *key, val v);    /* a copy of d with key set */
@@ -15,6 +16,8 @@ val list_new(cfg *c, const val *items, size_t n);
 val *list_room(cfg *c, const char *key, int64_t *n);
 val list_in(const val *items, int64_t n);
 val text_new(cfg *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The words between a text's `mark`s, in lower case and without the blanks around them. */
+val words_of(const cfg *c, const char *all, char mark);
 /* Class attribute of the config class, as dumped: "default_theta". */
 val class_value(const cfg *c, const char *key);
 /* ConfigClass(**d).to_dict(), for a config class of any family. */

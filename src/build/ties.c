@@ -74,7 +74,7 @@ static bool plain_path(const char *path) {
 }
 /* What a model class ties, where its config asks for it: rows up to one without `from`, or NULL. */
 static const text_pair *ties_of(const mod *m) {
-    const text_pair *ties = m->model ? FACT(m->model, tied_weights_keys) : NULL;
+    const text_pair *ties = TIES_OF(m);
     return ties && val_true(cfg_get(m->config, "tie_word_embeddings")) ? ties : NULL;
 }
 static void tie_model(builder *b, mod *by, mod *m) {

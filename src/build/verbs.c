@@ -2,6 +2,7 @@
 #include "../config/backbone.h"
 #include "../config/json.h"
 #include "../config/rules_impl.h"
+#include "../core/pynum.h"
 #include "mod.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -173,6 +174,7 @@ val leftover(const cfg *c, const char *key) {
     return left_get(c, key);
 }
 val take(cfg *c, const char *key) { return left_take(c, key); }
+void leftover_or(cfg *c, const char *key, val v) { left_default(c, key, v); }
 void drop(cfg *c, const char *key) {
     cfg_entry *e = cfg_entry_of(c, key);
     if (!e) return;
@@ -194,6 +196,25 @@ val text_new(cfg *c, const char *format, ...) {
     int n = vsnprintf(out, sizeof out, format, args);
     va_end(args);
     return val_text(arena_text(c->s->a, out, n < 0 ? 0 : (size_t)n < sizeof out ? (size_t)n : sizeof out - 1));
+}
+static val a_word(const cfg *c, const char *from, size_t n) {
+    while (n && py_is_blank(*from)) from++, n--;
+    while (n && py_is_blank(from[n - 1])) n--;
+    char *word = arena_text(c->s->a, from, n);
+    for (char *p = word; *p; p++)
+        if (*p >= 'A' && *p <= 'Z') *p = (char)(*p + 32);
+    return val_text(word);
+}
+val words_of(const cfg *c, const char *all, char mark) {
+    size_t n = 1, length;
+    for (const char *p = all; *p; p++) n += *p == mark;
+    val *words = arena_array(c->s->a, n, sizeof *words);
+    for (size_t i = 0; i < n; i++, all += length + 1) {
+        const char *end = strchr(all, mark);
+        length = end ? (size_t)(end - all) : strlen(all);
+        words[i] = a_word(c, all, length);
+    }
+    return list_in(words, (int64_t)n);
 }
 val class_value(const cfg *c, const char *key) { return dict_get(c->k->values, key); }
 val config_to_dict(cfg *c, const char *config_class_name, val d) {

@@ -18,6 +18,13 @@ val left_take(cfg *c, const char *key) {
     if (l) l->taken = true;
     return l ? l->v : (val){0};
 }
+void left_default(cfg *c, const char *key, val v) {
+    if (left_of(c, key)) return;
+    cfg_left *all = arena_array(c->s->a, c->left_n + 1, sizeof *all);
+    if (c->left_n) memcpy(all, c->left, c->left_n * sizeof *all);
+    all[c->left_n++] = (cfg_left){.key = key, .v = v, .origin = TARE_FROM_FORMULA};
+    c->left = all;
+}
 
 /* The end of a message about a model type that is unknown. */
 static const char *types_near(session *s, const char *type) {

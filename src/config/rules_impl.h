@@ -4,4 +4,5 @@
 #include "cfg.h"
 val left_get(const cfg *c, const char *key);  /* kwargs.get(): absent when there is none */
 val left_take(cfg *c, const char *key);       /* kwargs.pop() */
+void left_default(cfg *c, const char *key, val v); /* kwargs.setdefault() */
 #endif

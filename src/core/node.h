@@ -75,6 +75,7 @@ typedef struct tare_mod {
     bool shared;                    /* more than one edge leads to this very module */
     bool common;                    /* a body that edges in several places lead to, each meaning a module of its own */
     bool holds_tied;                /* some tensor here or below is tied */
+    bool unties;                    /* this model ties nothing, whatever its class does */
     const char *first_path;         /* of a shared module: its first path in walk order */
     const layer_cache *cache;              /* NULL: it keeps nothing of its own */
     int64_t chosen, experts;        /* of experts: how many work on a token, of how many; 0: not routed */

@@ -272,3 +272,13 @@ const layout *layout_make(arena *a, const node *root, const layout_how *how, tar
     *l = (layout){k.entries, k.n, k.sources, k.slots.n};
     return l;
 }
+
+save_tensor *layout_tensors(const layout *l) {
+    save_tensor *tensors = tarei_malloc((l->entry_count + 1) * sizeof *tensors);
+    for (size_t i = 0; tensors && i < l->entry_count; i++) {
+        const layout_entry *e = &l->entries[i];
+        tensors[i] = (save_tensor){.key = e->key, .dtype = (tare_dtype)e->dtype, .rank = e->rank, .shape = e->shape, .part_of = e->with + 1,
+                                   .storage = e->storage};
+    }
+    return tensors;
+}

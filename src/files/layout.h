@@ -4,6 +4,7 @@
 #include "../core/error.h"
 #include "../core/node.h"
 #include "rules.h"
+#include "shards.h"
 
 typedef struct layout_entry { /* a tensor on disk */
     const char *key;
@@ -43,6 +44,9 @@ typedef struct layout_how { /* a model that was loaded, where it differs from a 
 
 /* how NULL: as it was made. NULL with err (not NULL) set; all of it lives in the arena. */
 const layout *layout_make(arena *a, const node *root, const layout_how *how, tare_error *err);
+
+/* As the writer wants them; malloc'd, NULL when memory runs out. */
+save_tensor *layout_tensors(const layout *l);
 
 /* Hands on where bytes go: n of them, at `at` of disk tensor `entry`. False stops. */
 typedef bool (*layout_put)(void *to, size_t entry, uint64_t at, const unsigned char *bytes, size_t n);

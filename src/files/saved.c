@@ -79,8 +79,8 @@ static void add_pattern(tied_names *t, const char *path, const char *key) {
 }
 /* _tied_weights_keys of every model, whether its config ties or not. */
 static bool take_patterns(void *to, const tree_item *item) {
-    if (item->slot || !item->module->model) return true;
-    for (const text_pair *tie = FACT(item->module->model, tied_weights_keys); tie && tie->from; tie++) add_pattern(to, item->path, tie->from);
+    if (item->slot) return true;
+    for (const text_pair *tie = TIES_OF(item->module); tie && tie->from; tie++) add_pattern(to, item->path, tie->from);
     return true;
 }
 static bool is_tied_name(const tied_names *t, const char *path) {

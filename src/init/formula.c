@@ -22,13 +22,28 @@ static void fill_scalar(const tensor_node *t, double x, void *dst) {
     }
     for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, x);
 }
-static void fill_arange(const tensor_node *t, void *dst) {
+static void fill_arange(const tensor_node *t, double first, void *dst) {
     int64_t n = last_axis(t);
-    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, (double)(i % n));
+    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, first + (double)(i % n));
 }
-static void fill_tril(const tensor_node *t, void *dst) {
-    int64_t n = last_axis(t), rows = t->shape[t->rank - 2];
-    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, i % n <= i / n % rows);
+static bool fill_pieces(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    const span *all = how->of;
+    int64_t n = last_axis(t), sum = 0, k = 0, end = 0;
+    for (int64_t i = 0; i < how->row; i++) sum += all[i].n;
+    if (sum != n) return refuse_fill(t, err, "its pieces do not add up to its last axis");
+    for (int64_t i = 0; i < t->elements; i++) {
+        if (i % n == 0) k = 0, end = all[0].n;
+        while (i % n >= end) end += all[++k].n;
+        store(dst, i, t->dtype, all[k].value);
+    }
+    return true;
+}
+static void fill_tril(const tensor_node *t, const fill *how, void *dst) {
+    int64_t n = last_axis(t), rows = t->shape[t->rank - 2], width = how->a > 0 ? (int64_t)how->a : rows;
+    for (int64_t i = 0; i < t->elements; i++) {
+        int64_t before = i / n % rows - i % n;
+        store(dst, i, t->dtype, before >= 0 && before < width);
+    }
 }
 
 static bool fill_offsets(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
@@ -80,10 +95,15 @@ static float rope_at(const rope *r, int64_t i) {
     if (r->short_n) return 1 / ((float)r->short_factors[r->short_n > 1 ? i : 0] * rope_power(r, r->dim > 2 ? i : 0));
     return 1 / rope_power(r, i) / (float)r->factor;
 }
+/* The entry at place i of the table. */
+static int64_t rope_entry(const rope *r, int64_t i) {
+    int64_t rows = (r->entries + 1) / 2;
+    return !r->by_axis ? i : i < rows ? 2 * i : 2 * (i - rows) + 1;
+}
 static bool fill_rope(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
     const rope *r = how->of;
     if (!r || r->entries != t->elements || t->dtype != TARE_F32) return refuse_fill(t, err, "a rotary table has other entries");
-    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, (double)rope_at(r, i));
+    for (int64_t i = 0; i < t->elements; i++) store(dst, i, t->dtype, (double)rope_at(r, rope_entry(r, i)));
     return true;
 }
 
@@ -109,19 +129,15 @@ static void store_waves(const tensor_node *t, const float *angles, int64_t first
         store(dst, at + half, t->dtype, (double)cosines[i]);
     }
 }
-static bool fill_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
-    if (t->rank != 2 || t->shape[1] % 2 || t->shape[1] < 4 || !is_float(t->dtype) || t->dtype == TARE_F64)
-        return refuse_fill(t, err, "sinusoids need rows of an even number of floats, four or more");
+static float *rates_room(const tensor_node *t, int64_t n, tare_error *err) {
+    float *rates = tarei_malloc((size_t)n * sizeof *rates);
+    if (!rates) error_set(err, TARE_IO, "out_of_memory", t->name, "%s: out of memory", t->name);
+    return rates;
+}
+/* Every angle is a position times a rate, rounded as the tensor is. */
+static void fill_waves(const tensor_node *t, const float *rates, void *dst) {
     int64_t half = t->shape[1] / 2, all = t->shape[0] * half;
-    float *rates = tarei_malloc((size_t)half * sizeof *rates), angles[RUN], slope = (float)(-(log(how->a) / (double)(half - 1)));
-    if (!rates) {
-        error_set(err, TARE_IO, "out_of_memory", t->name, "%s: out of memory", t->name);
-        return false;
-    }
-    for (int64_t i = 0; i < half; i++) {
-        float x = in_dtype_of(t, slope * in_dtype_of(t, (float)i));
-        rates[i] = in_dtype_of(t, t->dtype == TARE_F32 ? vec_exp(x) : half_exp(x));
-    }
+    float angles[RUN];
     for (int64_t first = 0; first < all; first += RUN) {
         size_t n = all - first < RUN ? (size_t)(all - first) : RUN;
         for (size_t i = 0; i < n; i++) {
@@ -130,7 +146,69 @@ static bool fill_sinusoids(const tensor_node *t, const fill *how, void *dst, tar
         }
         store_waves(t, angles, first, n, dst);
     }
+}
+static bool fill_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    if (t->rank != 2 || t->shape[1] % 2 || t->shape[1] < 4 || !is_float(t->dtype) || t->dtype == TARE_F64)
+        return refuse_fill(t, err, "sinusoids need rows of an even number of floats, four or more");
+    int64_t half = t->shape[1] / 2;
+    float *rates = rates_room(t, half, err), slope = (float)(-(log(how->a) / (double)(half - 1)));
+    if (!rates) return false;
+    for (int64_t i = 0; i < half; i++) {
+        float x = in_dtype_of(t, slope * in_dtype_of(t, (float)i));
+        rates[i] = in_dtype_of(t, t->dtype == TARE_F32 ? vec_exp(x) : half_exp(x));
+    }
+    fill_waves(t, rates, dst);
     free(rates);
+    return true;
+}
+/* Rates in the dtype that was torch's default, of which a vector holds 16 or 32; the waves are float32. */
+static bool fill_rotary_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    if (t->rank != 2 || t->shape[1] % 2 || t->dtype != TARE_F32)
+        return refuse_fill(t, err, "rotary sinusoids need rows of an even number of float32");
+    int64_t half = t->shape[1] / 2, whole = half - half % (how->row == TARE_F32 ? 32 : 64);
+    float *rates = rates_room(t, half, err), base = half_round((int)how->row, (float)how->a);
+    if (!rates) return false;
+    for (int64_t i = 0; i < half; i++) {
+        float exponent = half_round((int)how->row, half_round((int)how->row, (float)(2 * i)) / (float)how->b);
+        float power = half_round((int)how->row, i < whole ? vec_pow(base, exponent) : powf(base, exponent));
+        rates[i] = half_round((int)how->row, 1 / power);
+    }
+    fill_waves(t, rates, dst);
+    free(rates);
+    return true;
+}
+/* An odd row has one sine more. Doubles are float32 before they are anything less. */
+static bool fill_double_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    if (t->rank != 2 || !is_float(t->dtype)) return refuse_fill(t, err, "sinusoids need rows of floats");
+    int64_t n = t->shape[1], sines = n - n / 2;
+    for (int64_t i = 0; i < t->elements; i++) {
+        int64_t column = i % n, wave = how->row ? column / 2 : column % sines;
+        bool sine = how->row ? column % 2 == 0 : column < sines;
+        double angle = (double)(i / n) / pow(how->a, (double)(2 * wave) / (double)n);
+        store(dst, i, t->dtype, (double)(float)(sine ? sin(angle) : cos(angle)));
+    }
+    return true;
+}
+
+/* In halves the longest wave belongs to the last entry, in turn to the one after it. */
+static bool fill_positions(const tensor_node *t, const fill *how, void *dst, tare_error *err) {
+    int64_t d = last_axis(t), half = d / 2;
+    bool turn = how->b != 0;
+    if (t->rank < 2 || !is_float(t->dtype) || (turn ? d % 2 : d < 4))
+        return refuse_fill(t, err, turn ? "positions in turn need rows of an even number of floats" : "positions need rows of four floats or more");
+    float slope = (float)(turn ? -(log(how->a) / (double)d) : -(log(how->a) / (double)(half - 1)));
+    for (int64_t k = 0; k < half; k++) {
+        float rate = vec_exp((float)(turn ? 2 * k : k) * slope);
+        for (int64_t i = 0; i < t->elements / d; i++) {
+            float angle = (float)(i % t->shape[t->rank - 2]) * rate;
+            store(dst, i * d + (turn ? 2 * k : k), t->dtype, (double)vec_sin(angle));
+            store(dst, i * d + (turn ? 2 * k + 1 : half + k), t->dtype, (double)vec_cos(angle));
+        }
+    }
+    for (int64_t i = 0; !turn && i < t->elements / d; i++) {
+        if (d % 2) store(dst, i * d + d - 1, t->dtype, 0);
+        for (int64_t k = 0; i + 1 == how->row && k < d; k++) store(dst, i * d + k, t->dtype, 0);
+    }
     return true;
 }
 
@@ -140,12 +218,17 @@ bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *er
     case MADE_ZEROS: return fill_scalar(t, 0, dst), true;
     case MADE_ONES: return fill_scalar(t, 1, dst), true;
     case MADE_FULL: return fill_scalar(t, how->a, dst), true;
-    case MADE_ARANGE: return fill_arange(t, dst), true;
-    case MADE_TRIL: return t->rank < 2 ? refuse_fill(t, err, "a triangle needs two axes") : (fill_tril(t, dst), true);
+    case MADE_ARANGE: return fill_arange(t, how->a, dst), true;
+    case MADE_TRIL: return t->rank < 2 ? refuse_fill(t, err, "a triangle needs two axes") : (fill_tril(t, how, dst), true);
     case MADE_OFFSETS: return fill_offsets(t, how, dst, err);
     case MADE_LINSPACE: return fill_linspace(t, how, dst, err);
     case MADE_ROPE: return fill_rope(t, how, dst, err);
     case MADE_SINUSOIDS: return fill_sinusoids(t, how, dst, err);
+    case MADE_ROTARY_SINUSOIDS: return fill_rotary_sinusoids(t, how, dst, err);
+    case MADE_DOUBLE_SINUSOIDS: return fill_double_sinusoids(t, how, dst, err);
+    case MADE_POSITIONS: return fill_positions(t, how, dst, err);
+    case MADE_PIECES: return fill_pieces(t, how, dst, err);
+    case MADE_MAPPED: return value_mapped(t, how, NULL, dst, err);
     default: return refuse_fill(t, err, "it is not made by a formula");
     }
 }

@@ -81,6 +81,8 @@ static bool formula(runner *r, const init_op *op, char *memory) {
 /* ---- draws ---- */
 
 static bool is_orthogonal(const init_op *op) { return op->fill->kind == FILL_ORTHOGONAL; }
+static bool is_drawn(const init_op *op) { return op->fill->kind != FILL_FORMULA && op->fill->kind != FILL_MAGNITUDE; }
+static bool is_mapped(const init_op *op) { return op->fill->kind != FILL_FORMULA && op->fill->formula && op->fill->formula->op == MADE_MAPPED; }
 static bool is_truncated(const init_op *op) { return op->fill->kind == FILL_TRUNC_NORMAL; }
 /* A matrix that becomes orthogonal begins as normal draws in float32 at least. */
 static draw draw_of(const init_op *op) {
@@ -89,6 +91,7 @@ static draw draw_of(const init_op *op) {
     d.a = is_orthogonal(op) ? 0 : f->a;
     d.b = is_orthogonal(op) ? 1 : f->b;
     if (is_orthogonal(op) && d.dtype != TARE_F64) d.dtype = TARE_F32;
+    if (is_mapped(op)) d.dtype = (tare_dtype)mapped_dtype(op->t, f->formula);
     return d;
 }
 static const char *name_of(const init_how *how, size_t slot) {
@@ -128,7 +131,15 @@ static bool draw_orthogonal(runner *r, const init_op *op, void *memory) {
     free(drawn);
     return ok;
 }
+static bool draw_mapped(runner *r, const init_op *op, void *memory) {
+    draw d = draw_of(op);
+    void *drawn = room(r, d.n * tare_dtype_bytes(d.dtype));
+    bool ok = drawn && draw_values(r, op, 0, d.n, drawn) && value_mapped(op->t, op->fill->formula, drawn, memory, r->err);
+    free(drawn);
+    return ok;
+}
 static bool draw_whole(runner *r, const init_op *op, void *memory) {
+    if (is_mapped(op)) return draw_mapped(r, op, memory);
     return is_orthogonal(op) ? draw_orthogonal(r, op, memory) : draw_values(r, op, 0, (uint64_t)op->t->elements, memory);
 }
 /* Without an order, a piece is drawn by all threads at once, then handed over. */
@@ -152,7 +163,7 @@ static bool draw_in_pieces(runner *r, const init_op *op) {
 /* What torch redraws depends on all of the tensor. */
 static bool needs_all(const runner *r, const init_op *op) {
     draw d = draw_of(op);
-    if (op->magnitude != NO_OP || is_orthogonal(op)) return true;
+    if (op->magnitude != NO_OP || is_orthogonal(op) || is_mapped(op)) return true;
     return is_truncated(op) && !r->how->philox && !draw_trunc_cannot_reject(&d, op->fill->low, op->fill->high);
 }
 static bool give(runner *r, size_t slot, const tensor_node *t, const void *bytes) {
@@ -188,6 +199,8 @@ static bool passed_over(runner *r, const init_op *op) {
 }
 
 const char *init_inexact(const init_op *op) {
+    const char *why = op->fill->formula ? mapped_inexact(op->t, op->fill->formula) : NULL;
+    if (why || !is_drawn(op)) return why;
     draw d = draw_of(op);
     if (is_orthogonal(op)) return "init.orthogonal_: torch's bits are those of LAPACK, which depend on the processor";
     if (is_truncated(op) && d.dtype == TARE_F64 && !(values_inside(&d, op->fill->low, op->fill->high) > 0.3))
@@ -197,7 +210,6 @@ const char *init_inexact(const init_op *op) {
 
 /* ---- the run ---- */
 
-static bool is_drawn(const init_op *op) { return op->fill->kind != FILL_FORMULA && op->fill->kind != FILL_MAGNITUDE; }
 static bool is_wanted(const runner *r, size_t slot) { return !r->out->wanted || r->out->wanted(r->out->to, slot); }
 static bool carry_out(runner *r, const init_op *op) {
     bool wanted = op->live && (is_wanted(r, op->slot) || (op->magnitude != NO_OP && is_wanted(r, r->p->ops[op->magnitude].slot)));
@@ -243,7 +255,7 @@ static bool constant_slice(runner *r, const init_op *op, uint64_t first, uint64_
     return true;
 }
 static bool has_slices(const init_op *op) {
-    return op->fill->kind == FILL_FORMULA ? is_constant(op->fill->formula) : is_drawn(op) && !is_orthogonal(op);
+    return op->fill->kind == FILL_FORMULA ? is_constant(op->fill->formula) : is_drawn(op) && !is_orthogonal(op) && !is_mapped(op);
 }
 typedef struct only { size_t slot; void *memory; } only;
 static void *memory_of_only(void *to, size_t slot) { return slot == ((only *)to)->slot ? ((only *)to)->memory : NULL; }

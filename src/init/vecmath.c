@@ -1,4 +1,4 @@
-/* exp, sin, cos, log and pow as in SLEEF: the numbers and the order of the steps are those of its AVX-512 form
+/* exp, expm1, sin, cos, log and pow as in SLEEF: the numbers and the order of the steps are those of its AVX-512 form
  * (github.com/shibatch/sleef, Boost licence). */
 #include "vecmath.h"
 #include <math.h>
@@ -65,6 +65,20 @@ static float exp_of(duo d) {
     duo n = {s, (d.x - s) + d.y}, t = sum_to_larger(n, product(square(n), one(polynomial(s, c, 5))));
     t = sum_to_larger(one(1), t);
     return ldexpf(t.x + t.y, q);
+}
+
+float vec_expm1(float x) {
+    static const float c[] = {0.1980960224e-3f, 0.1394256484e-2f, 0.8333456703e-2f, 0.4166637361e-1f};
+    if (x > 88.72283172607421875f) return INFINITY;
+    if (x < -16.635532333438687426013570f) return -1;
+    if (x == 0 || isnan(x)) return x;
+    duo d = one(x);
+    int q = halvings(&d);
+    duo t = sum(product(d, one(polynomial(d.x, c, 4))), one(0.166666659414234244790680580464f));
+    t = sum(product(d, t), one(0.5f));
+    t = sum_to_larger(one(1), sum(d, product(square(d), t)));
+    t = sum((duo){ldexpf(t.x, q), ldexpf(t.y, q)}, one(-1));
+    return t.x + t.y;
 }
 
 /* ---- logarithms --------------------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@ float vec_exp(float x);
 float vec_sin(float x);
 float vec_cos(float x);
 float vec_log(float x);
+float vec_sqrt(float x); /* MKL begins with an estimate of the processor; Intel's is to 2^-13, and some last bits differ */
 /* What torch takes for the float32 in between of a bfloat16 or float16 tensor. */
 float half_exp(float x);
 float half_log(float x);
@@ -19,4 +20,5 @@ void half_cos(const float *x, float *y, size_t n);
 /* These are the same for both. Powers of the last n % 32 of a tensor's n elements are the C library's powf() instead; those that
  * are smaller than normal numbers may be off by their last bit. */
 float vec_pow(float x, float y);
+float vec_expm1(float x);
 #endif

@@ -229,7 +229,7 @@ static bool listed(const name_list *l, const char *name) {
     return false;
 }
 static void find_untied(verdict *v, const name_list *missing) {
-    const text_pair *ties = FACT(v->root->model, tied_weights_keys);
+    const text_pair *ties = TIES_OF(v->root);
     if (val_true(cfg_get(v->root->config, "tie_word_embeddings"))) return;
     for (; ties && ties->from; ties++)
         for (size_t i = 0; i < missing->n; i++)

@@ -253,7 +253,6 @@ static void repeat(gather *g, const edge *e, size_t block, size_t place) {
 static void divide(gather *g, uint32_t place, const node *m) {
     size_t first = g->out->n;
     push_tensors(g, place, m, m->params);
-    push_tensors(g, place, m, m->buffers);
     for (const edge *e = m->children; e && !g->wrong; e = e->next) {
         size_t block = g->out->n, at = g->out->place_count, noted = g->out->tie_count;
         for (int64_t i = 0, n = e->name ? 1 : e->count; i < n && !g->wrong; i++) {
@@ -263,6 +262,7 @@ static void divide(gather *g, uint32_t place, const node *m) {
             break;
         }
     }
+    push_tensors(g, place, m, m->buffers); /* last, as Accelerate goes through a module */
     if (m->cache && g->out->n > first && !g->out->all[first].keeper) g->out->all[first].keeper = m;
 }
 

@@ -1,5 +1,6 @@
 /* The blocks that a plan keeps whole, in walk order: a module of a no-split class, else a module without children; parameters
- * and buffers that a divided module holds itself are blocks of their own. A body that a list repeats is measured once. */
+ * and buffers that a divided module holds itself are blocks of their own, before and after its children. A body that a list
+ * repeats is measured once. */
 #ifndef TARE_PLAN_BLOCKS_H
 #define TARE_PLAN_BLOCKS_H
 #include "../core/error.h"

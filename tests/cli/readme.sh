@@ -4,8 +4,8 @@
 #  - README.md and docs/*.md: in a ```console block, each line "$ COMMAND" is run and the lines below it are what it must
 #    print (both streams; "exit status N" at the end when it is not 0). --update writes them anew.
 #  - README.md's C program is one of examples/, which other tests build and run.
-#  - README.md, between <!-- models --> and <!-- /models -->: what `tare models --json` says. A family that is newer than the block
-#    may be missing from it; one that is not known may not be in it.
+#  - README.md, between <!-- models --> and <!-- /models -->: what tools/proven says. A family that is newer than the block may be missing
+#    from it; one that is not known may not be in it.
 #  - tare help and docs/tare.1: every example runs; every command and option is in the man page and in both completions.
 #  - docs/errors.md: every code that the sources use is in the list, and no other.
 set -u
@@ -79,17 +79,16 @@ for file in "$root/README.md" "$root/CONTRIBUTING.md" "$root"/docs/*.md; do
 done
 
 # ---- the table of what works ------------------------------------------------------------------------------------------
-models() {
-    printf '| model type | classes |\n|---|---|\n'
-    tare models --json | sed -n 's/.*"model_type": "\([^"]*\)", "classes": \[\([^]]*\)\].*/| `\1` | \2 |/p' | tr -d '"'
-}
 block() { sed -n '/^<!-- models -->$/,/^<!-- \/models -->$/p' "$root/README.md" | sed '1d; $d'; }
-models >"$box/models"
+"$root/tools/proven" >"$box/models" || say "tools/proven fails"
 if [ -n "$update" ]; then
     awk -v file="$box/models" '/^<!-- \/models -->$/ {skip = 0} !skip {print} /^<!-- models -->$/ {skip = 1; while ((getline row <file) > 0) print row}' "$root/README.md" >"$box/new"
     cp "$box/new" "$root/README.md"
 fi
-block | grep -vxF -f "$box/models" >"$box/wrong" && say "README.md lists what tare models does not: $(head -n 3 "$box/wrong")"
+block | grep -vxF -f "$box/models" >"$box/wrong" && say "README.md lists what tools/proven does not: $(head -n 3 "$box/wrong")"
+tare models --json | tr -d '\n' | sed 's/"model_type"/\n/g' | grep -o '"[A-Z][A-Za-z0-9_]*"' | tr -d '"' | sort -u >"$box/classes"
+sed -n '3,$s/^|[^|]*|\([^|]*\)|.*/\1/p' "$box/models" | tr -d ' ' | tr ',' '\n' | sort -u | comm -23 - "$box/classes" >"$box/wrong"
+[ -s "$box/wrong" ] && say "tests/golden has classes that tare models does not: $(tr '\n' ' ' <"$box/wrong")"
 [ "$(block | wc -l)" -gt 10 ] || say "README.md has no table of models"
 
 # ---- the program -----------------------------------------------------------------------------------------------------

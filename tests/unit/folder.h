@@ -28,7 +28,7 @@ static int leave_folder(void **state) {
     free(here);
     return 0;
 }
-static void put_file(const char *path, const void *data, size_t n) {
+__attribute__((unused)) static void put_file(const char *path, const void *data, size_t n) {
     FILE *f = fopen(path, "wb");
     assert_non_null(f);
     assert_int_equal(fwrite(data, 1, n, f), n);

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,41 +14,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "files/checkpoint.h"
+#include "folder.h"
 
 /* ---- a folder to work in ---- */
 
-static int enter(void **state) {
-    (void)state;
-    char name[256];
-    const char *where = getenv("TMPDIR");
-    snprintf(name, sizeof name, "%s/tare-checkpoint-%ld", where ? where : "/tmp", (long)getpid());
-    return mkdir(name, 0700) || chdir(name);
-}
-static int drop(const char *path, const struct stat *st, int kind, struct FTW *at) {
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-static void remove_all(const char *path) { nftw(path, drop, 16, FTW_DEPTH | FTW_PHYS); }
-static int leave(void **state) {
-    (void)state;
-    char *here = getcwd(NULL, 0);
-    remove_all(here);
-    free(here);
-    return 0;
-}
 /* Each test begins with an empty folder "c". */
 static int fresh(void **state) {
     (void)state;
     remove_all("c");
     return mkdir("c", 0700);
 }
-static void put(const char *path, const void *data, size_t n) {
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, n, f), n);
-    fclose(f);
-}
-static void put_text(const char *path, const char *text) { put(path, text, strlen(text)); }
+static void put_text(const char *path, const char *text) { put_file(path, text, strlen(text)); }
 /* A safetensors file: the header's text and so many bytes of data, each the low byte of its place. */
 static size_t put_header(const char *path, const char *header, size_t data) {
     static unsigned char file[1 << 16];
@@ -58,7 +33,7 @@ static size_t put_header(const char *path, const char *header, size_t data) {
     for (int i = 0; i < 8; i++) file[i] = (unsigned char)((uint64_t)n >> 8 * i);
     memcpy(file + 8, header, n);
     for (size_t i = 0; i < data; i++) file[8 + n + i] = (unsigned char)i;
-    put(path, file, 8 + n + data);
+    put_file(path, file, 8 + n + data);
     return 8 + n;
 }
 #define T(name, dtype, shape, from, to) "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" #from "," #to "]}"
@@ -236,11 +211,11 @@ static void test_coverage(void **state) {
     refused("c", TARE_BAD, "truncated", "12 are lacking; download it again");
     put_header("c/model.safetensors", two, 33);
     refused("c", TARE_BAD, "trailing_bytes", "has 1 bytes after its last tensor");
-    put("c/model.safetensors", "\x90\0\0\0\0\0\0\0{}", 10);
+    put_file("c/model.safetensors", "\x90\0\0\0\0\0\0\0{}", 10);
     refused("c", TARE_BAD, "truncated", "within its header: that has 144 bytes, the file 10, 142 are lacking");
-    put("c/model.safetensors", "\x01\xe1\xf5\x05\0\0\0\0{}", 10);
+    put_file("c/model.safetensors", "\x01\xe1\xf5\x05\0\0\0\0{}", 10);
     refused("c", TARE_BAD, "header_too_large", "its header would have 100000001 bytes, the most is 100000000");
-    put("c/model.safetensors", "\2\0\0\0", 4);
+    put_file("c/model.safetensors", "\2\0\0\0", 4);
     refused("c", TARE_BAD, "header_too_small", "has 4 bytes");
 }
 
@@ -266,7 +241,7 @@ static void test_every_length(void **state) {
     fclose(f);
     for (size_t k = 0; k < n; k++) {
         tare_error err = {0};
-        put("c/model.safetensors", file, k);
+        put_file("c/model.safetensors", file, k);
         assert_null(checkpoint_open("c", NULL, &err));
         assert_int_equal(err.status, TARE_BAD);
         assert_true(*err.code && *err.message);
@@ -282,7 +257,7 @@ static void test_every_bit(void **state) {
     for (size_t bit = 0; bit < data * 8; bit++) {
         tare_error err = {0};
         file[bit / 8] = (char)(file[bit / 8] ^ 1 << bit % 8);
-        put("c/model.safetensors", file, data + 32);
+        put_file("c/model.safetensors", file, data + 32);
         checkpoint *c = checkpoint_open("c", NULL, &err);
         assert_true(c || (err.status == TARE_BAD && *err.code && *err.message));
         if (c) check_consistent(c);
@@ -306,7 +281,7 @@ static void test_other_files(void **state) {
         OTHER("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "truncated", "zero bytes"), OTHER("Entry not found", "header_too_large", "no safetensors file"),
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        put("c/model.safetensors", others[i].data, others[i].n);
+        put_file("c/model.safetensors", others[i].data, others[i].n);
         refused("c", TARE_BAD, others[i].code, others[i].words);
     }
     assert_int_equal(mkdir("c/d.safetensors", 0700), 0);
@@ -659,5 +634,5 @@ int main(void) {
         TEST(test_bad_index), TEST(test_choice), TEST(test_variant), TEST(test_hub), TEST(test_changed), TEST(test_threads),
         TEST(test_memory_runs_out), TEST(test_many),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -1,5 +1,6 @@
 /* Tensors made by formula, against torch 2.13.0 and transformers 5.23.0: words and digests of their bytes. */
 #include "../../src/api/handle.h"
+#include "../../src/build/initlog.h"
 #include "../../src/init/formula.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,6 +56,8 @@ static void counts(void **state) {
     FILLED_IS(float, ARANGE, TARE_F32, SHAPE(3), 0, 1, 2);
     FILLED_IS(uint8_t, TRIL, TARE_BOOL, SHAPE(1, 2, 3, 3), 1, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1);
     FILLED_IS(float, TRIL, TARE_F32, SHAPE(2, 3), 1, 0, 0, 1, 1, 0);
+    FILLED_IS(uint8_t, TRIL_BAND(2), TARE_BOOL, SHAPE(4, 4), 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1);
+    FILLED_IS(float, TRIL_BAND(1), TARE_F32, SHAPE(1, 2, 2), 1, 0, 0, 1);
     FILLED_IS(int64_t, OFFSETS(2, 2), TARE_I64, SHAPE(16), 4, 3, 1, 0, 5, 4, 2, 1, 7, 6, 4, 3, 8, 7, 5, 4);
     FILLED_IS(int64_t, OFFSETS(1, 2), TARE_I64, SHAPE(2, 2), 1, 0, 2, 1);
 }
@@ -87,6 +90,71 @@ static void sinusoids(void **state) {
         free(large);
     }
 }
+static void positions(void **state) {
+    (void)state;
+    static const struct { int dtype; const char *padded, *odd, *turn; } rows[] = {
+        {TARE_F32, "a7243490bd2d86ce", "abccba9736ef8ace", "605ad6c1cfe847d1"},
+        {TARE_BF16, "b3e0664954cb7c49", "1d7d4fdb4b6cb5ba", "23eb587980c98f3d"},
+        {TARE_F16, "aca9044180d0dbfc", "e9bf74407a50e7dd", "f5e8cac2c6e93a13"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t bytes = tare_dtype_bytes((tare_dtype)rows[i].dtype);
+        void *padded = filled(POSITIONS(10000, 1), rows[i].dtype, SHAPE(454, 48)), *odd = filled(POSITIONS(10000, NO_PAD), rows[i].dtype, SHAPE(37, 45));
+        void *turn = filled(POSITIONS_IN_TURN(10000), rows[i].dtype, SHAPE(1, 450, 768));
+        digest_is(padded, 454 * 48 * bytes, rows[i].padded);
+        digest_is(odd, 37 * 45 * bytes, rows[i].odd);
+        digest_is(turn, 450 * 768 * bytes, rows[i].turn);
+        free(padded);
+        free(odd);
+        free(turn);
+    }
+}
+
+static void rotary_sinusoids(void **state) {
+    (void)state;
+    static const struct { int dtype; const char *small, *odd, *gptj, *wide; } rows[] = { /* of torch's default dtype */
+        {TARE_F32, "79dee2b7a62ce5e0", "6a748a96bff95a40", "5d65832c28204c90", "53edfbd5afd5871d"},
+        {TARE_BF16, "a7da7d41f4680177", "37dca536d789a010", "3274aa10d48b8f5e", "7f31339b02dbd3c8"},
+        {TARE_F16, "81b5a50da30aae25", "f93856acc6639129", "a2fe1e80229128b0", "f299a1f5104c961a"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static const struct { int64_t length, over; } sizes[] = {{37, 20}, {37, 25}, {2048, 64}, {16, 300}};
+        const char *const want[] = {rows[i].small, rows[i].odd, rows[i].gptj, rows[i].wide};
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+            int64_t width = sizes[k].over + sizes[k].over % 2;
+            made how = ROTARY_SINUSOIDS(10000, sizes[k].over);
+            how.row = rows[i].dtype;
+            void *data = filled(how, TARE_F32, SHAPE(sizes[k].length, width));
+            digest_is(data, (size_t)(sizes[k].length * width) * sizeof(float), want[k]);
+            free(data);
+        }
+    }
+}
+static void double_sinusoids(void **state) {
+    (void)state;
+    static const struct { int dtype; const char *small, *odd, *alternating, *wide; } rows[] = {
+        {TARE_F32, "429f0bc4b05d92d6", "8471fb2557b64656", "b7f1c950bc270786", "647c7dc3111ec12c"},
+        {TARE_BF16, "87d253811985cd1b", "001e777653c1b9ed", "86b622d4c1946c9f", "42c49aaac4d6701e"},
+        {TARE_F16, "d97e26cccf50904f", "ab0c65449c88e55e", "e7cafe5a0252d3e0", "7d093cc840d6d761"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t bytes = tare_dtype_bytes((tare_dtype)rows[i].dtype);
+        const struct { made how; int64_t length, width; const char *want; } cases[] = {
+            {DOUBLE_SINUSOIDS(10000), 37, 48, rows[i].small},
+            {DOUBLE_SINUSOIDS(10000), 37, 25, rows[i].odd},
+            {ALTERNATING_SINUSOIDS(10000), 37, 45, rows[i].alternating},
+            {ALTERNATING_SINUSOIDS(10000), 512, 384, rows[i].wide},
+        };
+        for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+            void *data = filled(cases[k].how, rows[i].dtype, SHAPE(cases[k].length, cases[k].width));
+            digest_is(data, (size_t)(cases[k].length * cases[k].width) * bytes, cases[k].want);
+            free(data);
+        }
+    }
+    void *pegasus = filled(DOUBLE_SINUSOIDS(10000), TARE_F32, SHAPE(1024, 1024));
+    digest_is(pegasus, 1024 * 1024 * sizeof(float), "07c44ca6d989e378");
+    free(pegasus);
+}
 
 static void refused(made how, int dtype, const int64_t *shape, int rank, const char *message) {
     tensor_node t = tensor_of(dtype, shape, rank);
@@ -106,6 +174,10 @@ static void what_is_no_formula(void **state) {
     refused((made){.op = MADE_LINSPACE}, TARE_I64, SHAPE(2), "t: linspace is made in floating point");
     refused(OFFSETS(2, 2), TARE_I64, SHAPE(2), "t: offsets are of each two cells of a window");
     refused(SINUSOIDS(10000), TARE_F32, SHAPE(2, 2), "t: sinusoids need rows of an even number of floats, four or more");
+    refused(ROTARY_SINUSOIDS(10000, 2), TARE_BF16, SHAPE(2, 2), "t: rotary sinusoids need rows of an even number of float32");
+    refused(DOUBLE_SINUSOIDS(10000), TARE_I64, SHAPE(2, 2), "t: sinusoids need rows of floats");
+    refused(POSITIONS(10000, NO_PAD), TARE_F32, SHAPE(2, 3), "t: positions need rows of four floats or more");
+    refused(POSITIONS_IN_TURN(10000), TARE_F32, SHAPE(2, 3), "t: positions in turn need rows of an even number of floats");
     refused((made){.op = MADE_ROPE}, TARE_F32, SHAPE(2), "t: a rotary table has other entries");
     tensor_node t = tensor_of(TARE_F32, SHAPE(4, 8));
     fill f = {.op = MADE_SINUSOIDS, .a = 10000};
@@ -234,11 +306,53 @@ static void xielu_scalars(void **state) {
     tare_model_free(m);
 }
 
+/* Element by element from other values, with torch 2.13.0's bits. */
+static void mapped_values(void **state) {
+    (void)state;
+    static const map_step log_steps[] = {THEN_LOG}, python[] = {THEN_OVER(4), THEN_POWER(1.3), THEN_TIMES(8), THEN_PLUS(-5)};
+    static const map_step step_sizes[] = {THEN_TIMES(-1.7), THEN_PLUS(0.3), THEN_EXP, THEN_AT_LEAST(0.02), THEN_UNSOFTPLUS};
+    const map_rule logs = {{MADE_ARANGE, .a = 1}, DT_F32, log_steps, 1}, half_logs = {{MADE_ARANGE, .a = 255}, DT_DEFAULT, log_steps, 1};
+    const map_rule sizes = {{MADE_ARANGE, .a = 1}, DT_DEFAULT, step_sizes, 5}, numbers = {{MADE_ARANGE, .a = 0}, DT_F64, python, 4};
+    const made log_made = {.op = MADE_MAPPED, .of = &logs}, half_made = {.op = MADE_MAPPED, .of = &half_logs};
+    const made sizes_made = {.op = MADE_MAPPED, .of = &sizes}, numbers_made = {.op = MADE_MAPPED, .of = &numbers};
+    FILLED_IS(uint32_t, log_made, TARE_F32, SHAPE(6), 0, 0x3f317218, 0x3f8c9f54, 0x3fb17218, 0x3fce0210, 0x3fe55860);
+    FILLED_IS(uint16_t, log_made, TARE_BF16, SHAPE(6), 0, 0x3f31, 0x3f8d, 0x3fb1, 0x3fce, 0x3fe5);
+    FILLED_IS(uint16_t, half_made, TARE_BF16, SHAPE(6), 0x40b1, 0x40b1, 0x40b1, 0x40b2, 0x40b2, 0x40b2);
+    FILLED_IS(uint32_t, sizes_made, TARE_F32, SHAPE(4), 0xbfa317fa, 0xc044f3fa, 0xc079ba79, 0xc079ba79);
+    FILLED_IS(uint16_t, sizes_made, TARE_BF16, SHAPE(4), 0xbfa4, 0xc045, 0xc07a, 0xc07a);
+    FILLED_IS(double, numbers_made, TARE_F64, SHAPE(5), -5, -3.680492089227106, -1.750990414575058, 0.5038885278544099, 3);
+}
+/* (i / 40) ** 0.3: whole vectors and what is left of them. */
+static void powers(void **state) {
+    (void)state;
+    static const map_step share[] = {THEN_OVER(40)}, power[] = {THEN_POWER(0.3)}, same[] = {THEN_POWER(1)};
+    const map_rule shares = {{MADE_ARANGE, .a = 0}, DT_F64, share, 1};
+    const map_rule rules[] = {{{MADE_MAPPED, .of = &shares}, DT_DEFAULT, power, 1}, {{MADE_MAPPED, .of = &shares}, DT_DEFAULT, same, 1}};
+    void *p = filled((made){.op = MADE_MAPPED, .of = &rules[0]}, TARE_F32, SHAPE(40));
+    void *h = filled((made){.op = MADE_MAPPED, .of = &rules[0]}, TARE_BF16, SHAPE(40));
+    float *x = filled((made){.op = MADE_MAPPED, .of = &rules[1]}, TARE_F32, SHAPE(40));
+    digest_is(p, 160, "ccfff89025c68512");
+    digest_is(h, 80, "00735cf917d4ade1");
+    for (int i = 0; i < 40; i++) assert_true(x[i] == (float)(i / 40.0));
+    free(p), free(h), free(x);
+}
+static void spans(void **state) {
+    (void)state;
+    static const span all[] = {{2, 0.5}, {0, 9}, {1, -1}};
+    FILLED_IS(float, ((made){.op = MADE_PIECES, .row = 3, .of = all}), TARE_F32, SHAPE(2, 3), 0.5f, 0.5f, -1, 0.5f, 0.5f, -1);
+    refused((made){.op = MADE_PIECES, .row = 3, .of = all}, TARE_F32, SHAPE(4), "t: its pieces do not add up to its last axis");
+    const map_rule whole = {{MADE_ARANGE, .a = 0}, DT_DEFAULT, NULL, 0};
+    refused((made){.op = MADE_MAPPED, .of = &whole}, TARE_I64, SHAPE(4), "t: its values are worked out in floating point");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars),       cmocka_unit_test(counts),       cmocka_unit_test(linspaces), cmocka_unit_test(sinusoids),
+        cmocka_unit_test(rotary_sinusoids), cmocka_unit_test(double_sinusoids),
+        cmocka_unit_test(positions),
         cmocka_unit_test(what_is_no_formula), cmocka_unit_test(rotary_tables), cmocka_unit_test(scaled_entry_by_entry),
-        cmocka_unit_test(magnitudes),    cmocka_unit_test(xielu_scalars),
+        cmocka_unit_test(magnitudes),    cmocka_unit_test(xielu_scalars), cmocka_unit_test(mapped_values), cmocka_unit_test(powers),
+        cmocka_unit_test(spans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

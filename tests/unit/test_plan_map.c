@@ -171,8 +171,8 @@ static void blocks_in_walk_order(void **state) {
                    "decoder.embed_tokens", "decoder.block.0", "decoder.block.1", "decoder.final_layer_norm", "decoder.dropout"),
                (const uint64_t[]){4096, 0, 8832, 8320, 64, 0, 0, 12992, 12480, 64, 0});
     blocks_are(PROBE, (plan_blocks_options){0},
-               SET("scale", "layers.0", "layers.1", "layers.2", "layers.3", "norm.weight", "norm.steps", "norm.inner", "again.weight",
-                   "again.steps", "again.inner", "last"),
+               SET("scale", "layers.0", "layers.1", "layers.2", "layers.3", "norm.weight", "norm.inner", "norm.steps", "again.weight",
+                   "again.inner", "again.steps", "last"),
                (const uint64_t[]){12, 32, 32, 0, 32, 8, 24, 24, 0, 0, 0, 16});
     blocks_are("{\"model_type\": \"probe\", \"num_hidden_layers\": 2, \"tie_word_embeddings\": false}",
                (plan_blocks_options){.no_split = SET("ProbeNorm")},
@@ -183,10 +183,10 @@ static void ties_are_grouped(void **state) {
     (void)state;
     static const struct { uint32_t block, group; bool owner; uint64_t bytes; const char *path, *first; } want[] = {
         {1, 0, true, 32, "layers.0.proj.weight", "layers.0.proj.weight"}, {3, 0, false, 32, "layers.2.proj.weight", "layers.0.proj.weight"},
-        {7, 1, true, 8, "norm.inner.bias", "norm.inner.bias"},            {10, 1, false, 8, "again.inner.bias", "norm.inner.bias"},
-        {11, 1, false, 8, "last.bias", "norm.inner.bias"},                {7, 2, true, 16, "norm.inner.weight", "norm.inner.weight"},
-        {10, 2, false, 16, "again.inner.weight", "norm.inner.weight"},    {6, 3, true, 24, "norm.steps", "norm.steps"},
-        {9, 3, false, 24, "again.steps", "norm.steps"},                   {5, 4, true, 8, "norm.weight", "norm.weight"},
+        {6, 1, true, 8, "norm.inner.bias", "norm.inner.bias"},            {9, 1, false, 8, "again.inner.bias", "norm.inner.bias"},
+        {11, 1, false, 8, "last.bias", "norm.inner.bias"},                {6, 2, true, 16, "norm.inner.weight", "norm.inner.weight"},
+        {9, 2, false, 16, "again.inner.weight", "norm.inner.weight"},    {7, 3, true, 24, "norm.steps", "norm.steps"},
+        {10, 3, false, 24, "again.steps", "norm.steps"},                   {5, 4, true, 8, "norm.weight", "norm.weight"},
         {8, 4, false, 8, "again.weight", "norm.weight"},
     };
     tare_model *m = opened(PROBE);

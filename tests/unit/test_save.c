@@ -7,7 +7,6 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,29 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 #include "core/arena.h"
+#include "folder.h"
 #include "files/save.h"
 
 /* ---- a folder to work in ---- */
 
-static int enter(void **state) {
-    (void)state;
-    char name[256];
-    const char *where = getenv("TMPDIR");
-    snprintf(name, sizeof name, "%s/tare-save-%ld", where ? where : "/tmp", (long)getpid());
-    return mkdir(name, 0700) || chdir(name);
-}
-static int drop(const char *path, const struct stat *st, int kind, struct FTW *at) {
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-static void remove_all(const char *path) { nftw(path, drop, 16, FTW_DEPTH | FTW_PHYS); }
-static int leave(void **state) {
-    (void)state;
-    char *here = getcwd(NULL, 0);
-    remove_all(here);
-    free(here);
-    return 0;
-}
 static bool there(const char *path) {
     struct stat st;
     return lstat(path, &st) == 0;
@@ -637,5 +618,5 @@ int main(void) {
         cmocka_unit_test(test_limit_of_the_process), cmocka_unit_test(test_write_fails), cmocka_unit_test(test_beyond_a_tensor),
         cmocka_unit_test(test_memory_runs_out), cmocka_unit_test(test_threads), cmocka_unit_test(test_many_files),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

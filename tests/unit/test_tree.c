@@ -24,12 +24,15 @@ static void ProbeModel(mod *m, const cfg *c) {
     linear(norm, "inner", 2, 2, true);
     done(norm);
     share(m, "again", norm);
+    if (flag(c, "no_ties")) unties(m);
+    if (flash_attention(c)) linear(m, "fast", 2, 2, false);
 }
 static const model_facts ProbePreTrainedModel = {
     .config = "ProbeConfig",
+    .supports_flash_attn = YES,
     .tied_weights_keys = MAP({"layers.2.proj.weight", "layers.0.proj.weight"}),
 };
-PROBE_FAMILY(", [\"num_hidden_layers\", \"int\", 4], [\"wide_layers\", \"list\", []], [\"two_names\", \"bool\", false]")
+PROBE_FAMILY(", [\"num_hidden_layers\", \"int\", 4], [\"wide_layers\", \"list\", []], [\"two_names\", \"bool\", false], [\"no_ties\", \"bool\", false]")
 
 static tare_model *open_probe(const char *json) {
     tare_error err = {0};
@@ -52,6 +55,13 @@ static void one_layer_is_tied_alone(void **state) {
     assert_null(owner_of(m, "layers.3.proj.weight"));
     assert_null(owner_of(m, "layers.2.conv.parametrizations.weight.original1"));
     assert_int_equal(tare_model_params(m), 3 * 8 + 4 * (1 + 4) + 10);
+    tare_model_free(m);
+}
+static void a_model_ties_nothing_after_all(void **state) {
+    (void)state;
+    tare_model *m = open_probe("{\"model_type\": \"probe\", \"no_ties\": true}");
+    assert_null(owner_of(m, "layers.2.proj.weight"));
+    assert_int_equal(tare_model_params(m), 4 * 8 + 4 * (1 + 4) + 10);
     tare_model_free(m);
 }
 static void a_module_has_two_names(void **state) {
@@ -140,12 +150,27 @@ static void a_copied_layer_keeps_its_steps(void **state) {
     tare_model_free(m);
 }
 
+static void flash_attention_may_have_its_own_modules(void **state) {
+    (void)state;
+    const tare_open_options flash = {.dtype = "bfloat16", .attn = "flash_attention_2", .host = "gpu=sm_90,flash_attn=2.8.3"};
+    const tare_open_options eager = {.dtype = "bfloat16", .attn = "eager", .host = flash.host};
+    static const char json[] = "{\"model_type\": \"probe\"}";
+    tare_error err = {0};
+    tare_model *fast = tare_model_parse(json, sizeof json - 1, &flash, &err), *plain = tare_model_parse(json, sizeof json - 1, &eager, &err);
+    if (!fast || !plain) fail_msg("%s", err.message);
+    assert_non_null(tare_tensor_find(fast, "fast.weight"));
+    assert_null(tare_tensor_find(plain, "fast.weight"));
+    tare_model_free(fast);
+    tare_model_free(plain);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_layer_is_tied_alone),     cmocka_unit_test(a_module_has_two_names),
+        cmocka_unit_test(a_model_ties_nothing_after_all),
         cmocka_unit_test(a_shared_module_is_counted_once), cmocka_unit_test(a_repeated_module_has_one_name),
         cmocka_unit_test(untied_layers_stay_one_run),  cmocka_unit_test(alternating_layers_share_bodies),
-        cmocka_unit_test(a_copied_layer_keeps_its_steps),
+        cmocka_unit_test(a_copied_layer_keeps_its_steps), cmocka_unit_test(flash_attention_may_have_its_own_modules),
     };
     return cmocka_run_group_tests(tests, known_family, NULL);
 }

@@ -1,0 +1,156 @@
+/* ELECTRA: BERT with narrow embeddings, told to find replaced words; a discriminator's head and a generator's.
+ * Mirrors models/electra, transformers 5.23.0. */
+#include "../build/def.h"
+
+static void ElectraEmbeddings(mod *m, const cfg *c) {
+    int64_t d = dim(c, "embedding_size"), positions = dim(c, "max_position_embeddings");
+    embedding(m, "word_embeddings", dim(c, "vocab_size"), d, pad(c));
+    embedding(m, "position_embeddings", positions, d, NO_PAD);
+    embedding(m, "token_type_embeddings", dim(c, "type_vocab_size"), d, NO_PAD);
+    layernorm(m, "LayerNorm", d, real(c, "layer_norm_eps"));
+    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
+    buffer(m, "position_ids", ARANGE, DT_I64, TRANSIENT, 1, positions);
+    buffer(m, "token_type_ids", ZEROS, DT_I64, TRANSIENT, 1, positions);
+}
+static void electra_attention(mod *m, const cfg *c, bool cross) {
+    int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads");
+    if (heads > d) refuse(c, "num_attention_heads", "should be at most hidden_size, which is %lld", (long long)d);
+    int64_t all = d / heads * heads; /* heads need not divide d */
+    linear(m, "query", d, all, true);
+    linear(m, "key", d, all, true);
+    linear(m, "value", d, all, true);
+    dropout(m, "dropout", real(c, "attention_probs_dropout_prob"));
+    if (!flag(c, "is_decoder")) return;
+    if (cross) cache_cross(m, c, heads, d / heads, 0);
+    else cache_keys(m, c, heads, d / heads);
+}
+static void ElectraSelfAttention(mod *m, const cfg *c) { electra_attention(m, c, false); }
+static void ElectraCrossAttention(mod *m, const cfg *c) { electra_attention(m, c, true); }
+static void ElectraSelfOutput(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    linear(m, "dense", d, d, true);
+    layernorm(m, "LayerNorm", d, real(c, "layer_norm_eps"));
+    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
+}
+static void ElectraAttention(mod *m, const cfg *c, bool cross) {
+    if (cross) sub(m, "self", ElectraCrossAttention, c);
+    else sub(m, "self", ElectraSelfAttention, c);
+    sub(m, "output", ElectraSelfOutput, c);
+}
+static void ElectraIntermediate(mod *m, const cfg *c) {
+    linear(m, "dense", dim(c, "hidden_size"), dim(c, "intermediate_size"), true);
+    act(m, "intermediate_act_fn", c, "hidden_act");
+}
+static void ElectraOutput(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    linear(m, "dense", dim(c, "intermediate_size"), d, true);
+    layernorm(m, "LayerNorm", d, real(c, "layer_norm_eps"));
+    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
+}
+static void ElectraLayer(mod *m, const cfg *c) {
+    sub(m, "attention", ElectraAttention, c, false);
+    if (flag(c, "add_cross_attention")) {
+        if (!flag(c, "is_decoder")) refuse(c, "add_cross_attention", "needs is_decoder to be true");
+        sub(m, "crossattention", ElectraAttention, c, true);
+    }
+    sub(m, "intermediate", ElectraIntermediate, c);
+    sub(m, "output", ElectraOutput, c);
+}
+static void ElectraEncoder(mod *m, const cfg *c) {
+    list(m, "layer", count(c, "num_hidden_layers"), ElectraLayer, c);
+}
+
+static void ElectraDiscriminatorPredictions(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    linear(m, "dense", d, d, true);
+    act(m, "activation", c, "hidden_act");
+    linear(m, "dense_prediction", d, 1, true);
+}
+static void ElectraGeneratorPredictions(mod *m, const cfg *c) {
+    int64_t narrow = dim(c, "embedding_size");
+    act_named(m, "activation", "gelu");
+    layernorm(m, "LayerNorm", narrow, real(c, "layer_norm_eps"));
+    linear(m, "dense", dim(c, "hidden_size"), narrow, true);
+}
+static num classifier_dropout(const cfg *c) { return real_or(c, "classifier_dropout", real(c, "hidden_dropout_prob")); }
+static void ElectraClassificationHead(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    linear(m, "dense", d, d, true);
+    act_named(m, "activation", "gelu");
+    dropout(m, "dropout", classifier_dropout(c));
+    linear(m, "out_proj", d, num_labels(c), true);
+}
+static void dropout_if_any(mod *m, const char *name, const cfg *c, const char *key) {
+    if (known(c, key) && real(c, key).d > 0) dropout(m, name, real(c, key));
+    else identity(m, name);
+}
+static void ElectraSequenceSummary(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size");
+    if (!strcmp(text(c, "summary_type"), "attn")) refuse(c, "summary_type", "the reference has no such summary");
+    if (flag(c, "summary_use_proj")) linear(m, "summary", d, flag_or(c, "summary_proj_to_labels", false) ? num_labels(c) : d, true);
+    else identity(m, "summary");
+    if (flag(c, "summary_activation")) act(m, "activation", c, "summary_activation");
+    else identity(m, "activation");
+    dropout_if_any(m, "first_dropout", c, "summary_first_dropout");
+    dropout_if_any(m, "last_dropout", c, "summary_last_dropout");
+}
+
+static void ElectraModel(mod *m, const cfg *c) {
+    int64_t narrow = dim(c, "embedding_size"), d = dim(c, "hidden_size");
+    sub(m, "embeddings", ElectraEmbeddings, c);
+    if (narrow != d) linear(m, "embeddings_project", narrow, d, true);
+    sub(m, "encoder", ElectraEncoder, c);
+}
+static void ElectraForSequenceClassification(mod *m, const cfg *c) {
+    sub(m, "electra", ElectraModel, c);
+    sub(m, "classifier", ElectraClassificationHead, c);
+}
+static void ElectraForPreTraining(mod *m, const cfg *c) {
+    sub(m, "electra", ElectraModel, c);
+    sub(m, "discriminator_predictions", ElectraDiscriminatorPredictions, c);
+}
+static void generator(mod *m, const cfg *c) {
+    sub(m, "electra", ElectraModel, c);
+    sub(m, "generator_predictions", ElectraGeneratorPredictions, c);
+    linear(m, "generator_lm_head", dim(c, "embedding_size"), dim(c, "vocab_size"), true);
+}
+static void ElectraForMaskedLM(mod *m, const cfg *c) { generator(m, c); }
+static void ElectraForCausalLM(mod *m, const cfg *c) { generator(m, c); }
+static void ElectraForTokenClassification(mod *m, const cfg *c) {
+    sub(m, "electra", ElectraModel, c);
+    dropout(m, "dropout", classifier_dropout(c));
+    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+}
+static void ElectraForQuestionAnswering(mod *m, const cfg *c) {
+    sub(m, "electra", ElectraModel, c);
+    linear(m, "qa_outputs", dim(c, "hidden_size"), num_labels(c), true);
+}
+static void ElectraForMultipleChoice(mod *m, const cfg *c) {
+    sub(m, "electra", ElectraModel, c);
+    sub(m, "sequence_summary", ElectraSequenceSummary, c);
+    linear(m, "classifier", dim(c, "hidden_size"), 1, true);
+}
+
+static const model_facts ElectraPreTrainedModel = {
+    .config = "ElectraConfig",
+    .base_model_prefix = "electra",
+    .supports_gradient_checkpointing = YES,
+    .supports_flash_attn = YES,
+    .supports_sdpa = YES,
+    .supports_flex_attn = YES,
+};
+#define TIES MAP({"generator_lm_head.weight", "electra.embeddings.word_embeddings.weight"})
+
+const family family_electra = {
+    .name = "electra",
+    .configs = CONFIGS({.name = "ElectraConfig", .model_type = "electra"}),
+    .models = MODELS(
+        {"ElectraModel", ElectraModel, &ElectraPreTrainedModel, {0}},
+        {"ElectraForSequenceClassification", ElectraForSequenceClassification, &ElectraPreTrainedModel, {0}},
+        {"ElectraForPreTraining", ElectraForPreTraining, &ElectraPreTrainedModel, {0}},
+        {"ElectraForMaskedLM", ElectraForMaskedLM, &ElectraPreTrainedModel, {.tied_weights_keys = TIES}},
+        {"ElectraForTokenClassification", ElectraForTokenClassification, &ElectraPreTrainedModel, {0}},
+        {"ElectraForQuestionAnswering", ElectraForQuestionAnswering, &ElectraPreTrainedModel, {0}},
+        {"ElectraForMultipleChoice", ElectraForMultipleChoice, &ElectraPreTrainedModel, {0}},
+        {"ElectraForCausalLM", ElectraForCausalLM, &ElectraPreTrainedModel, {.can_generate = YES, .tied_weights_keys = TIES}}),
+};

@@ -1,0 +1,102 @@
+/* Pegasus: BART with norms before the residual and fixed sinusoids for positions. Mirrors models/pegasus, transformers 5.23.0. */
+#include "../build/def.h"
+
+static void PegasusAttention(mod *m, const cfg *c, const char *heads_key, bool keeps, bool cross) {
+    int64_t d = dim(c, "d_model"), heads = dim(c, heads_key);
+    if (d % heads) refuse(c, heads_key, "should divide d_model, which is %lld", (long long)d);
+    linear(m, "k_proj", d, d, true);
+    linear(m, "v_proj", d, d, true);
+    linear(m, "q_proj", d, d, true);
+    linear(m, "out_proj", d, d, true);
+    if (keeps) cache_keys(m, c, heads, d / heads);
+    if (cross) cache_cross(m, c, heads, d / heads, 0);
+}
+static void PegasusEncoderLayer(mod *m, const cfg *c) {
+    int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
+    sub(m, "self_attn", PegasusAttention, c, "encoder_attention_heads", false, false);
+    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
+    act(m, "activation_fn", c, "activation_function");
+    linear(m, "fc1", d, ff, true);
+    linear(m, "fc2", ff, d, true);
+    layernorm(m, "final_layer_norm", d, num_f(1e-5));
+}
+/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
+static bool has_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
+static void PegasusDecoderLayer(mod *m, const cfg *c) {
+    int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
+    sub(m, "self_attn", PegasusAttention, c, "decoder_attention_heads", true, false);
+    act(m, "activation_fn", c, "activation_function");
+    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
+    sub(m, "encoder_attn", PegasusAttention, c, "decoder_attention_heads", false, has_encoder(c));
+    layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
+    linear(m, "fc1", d, ff, true);
+    linear(m, "fc2", ff, d, true);
+    layernorm(m, "final_layer_norm", d, num_f(1e-5));
+}
+static void embeddings(mod *m, const cfg *c) {
+    int64_t d = dim(c, "d_model");
+    embedding(m, "embed_tokens", dim(c, "vocab_size"), d, pad(c));
+    freeze_all(embedding_as(m, "embed_positions", "PegasusSinusoidalPositionalEmbedding", dim(c, "max_position_embeddings"), d, NO_PAD));
+}
+static void PegasusEncoder(mod *m, const cfg *c) {
+    embeddings(m, c);
+    list(m, "layers", count(c, "encoder_layers"), PegasusEncoderLayer, c);
+    layernorm(m, "layer_norm", dim(c, "d_model"), num_f(1e-5));
+}
+static void PegasusDecoder(mod *m, const cfg *c) {
+    embeddings(m, c);
+    list(m, "layers", count(c, "decoder_layers"), PegasusDecoderLayer, c);
+    layernorm(m, "layer_norm", dim(c, "d_model"), num_f(1e-5));
+}
+static void PegasusModel(mod *m, const cfg *c) {
+    embedding(m, "shared", dim(c, "vocab_size"), dim(c, "d_model"), pad(c));
+    sub(m, "encoder", PegasusEncoder, c);
+    sub(m, "decoder", PegasusDecoder, c);
+}
+static void PegasusForConditionalGeneration(mod *m, const cfg *c) {
+    int64_t vocab = dim(c, "vocab_size");
+    sub(m, "model", PegasusModel, c);
+    buffer(m, "final_logits_bias", ZEROS, DT_DEFAULT, PERSISTENT, 1, vocab);
+    linear(m, "lm_head", dim(c, "d_model"), vocab, false);
+}
+static void PegasusDecoderWrapper(mod *m, const cfg *c) { sub(m, "decoder", PegasusDecoder, c); }
+static void PegasusForCausalLM(mod *m, const cfg *c) {
+    writes(c, "is_decoder", val_bool(true));
+    writes(c, "is_encoder_decoder", val_bool(false));
+    sub(m, "model", PegasusDecoderWrapper, with_flag(with_flag(c, "is_decoder", true), "is_encoder_decoder", false));
+    linear(m, "lm_head", dim(c, "hidden_size"), dim(c, "vocab_size"), false);
+}
+
+static void PegasusPreTrainedModel_init_weights(mod *m, const cfg *c) {
+    init_weights(m, c);
+    if (is_a(m, "PegasusSinusoidalPositionalEmbedding")) init_made(m, "weight", DOUBLE_SINUSOIDS(10000));
+    else if (is_a(m, "PegasusForConditionalGeneration")) init_zeros(m, "final_logits_bias");
+}
+
+static const model_facts PegasusPreTrainedModel = {
+    .config = "PegasusConfig",
+    .base_model_prefix = "model",
+    .supports_gradient_checkpointing = YES,
+    .supports_flash_attn = YES,
+    .supports_sdpa = YES,
+    .supports_flex_attn = YES,
+    .init_weights = PegasusPreTrainedModel_init_weights,
+};
+
+const family family_pegasus = {
+    .name = "pegasus",
+    .configs = CONFIGS({.name = "PegasusConfig", .model_type = "pegasus"}),
+    .models = MODELS(
+        {"PegasusEncoder", PegasusEncoder, .like = &PegasusPreTrainedModel},
+        {"PegasusDecoder", PegasusDecoder, .like = &PegasusPreTrainedModel},
+        {"PegasusModel", PegasusModel, .like = &PegasusPreTrainedModel,
+         .own = {.tied_weights_keys = MAP({"decoder.embed_tokens.weight", "shared.weight"},
+                                          {"encoder.embed_tokens.weight", "shared.weight"})}},
+        {"PegasusForConditionalGeneration", PegasusForConditionalGeneration, .like = &PegasusPreTrainedModel,
+         .own = {.can_generate = YES,
+                 .keys_to_ignore_on_load_missing = SET("final_logits_bias"),
+                 .tied_weights_keys = MAP({"lm_head.weight", "model.shared.weight"})}},
+        {"PegasusDecoderWrapper", PegasusDecoderWrapper, .like = &PegasusPreTrainedModel},
+        {"PegasusForCausalLM", PegasusForCausalLM, .like = &PegasusPreTrainedModel,
+         .own = {.can_generate = YES, .tied_weights_keys = MAP({"lm_head.weight", "model.decoder.embed_tokens.weight"})}}),
+};
