@@ -211,4 +211,5 @@
 #pragma redefine_extname with_text tare_def_with_text
 #pragma redefine_extname words_of tare_def_words_of
 #pragma redefine_extname writes tare_def_writes
+#pragma redefine_extname writes_own tare_def_writes_own
 #pragma redefine_extname zero_pad2d tare_def_zero_pad2d

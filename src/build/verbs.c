@@ -144,6 +144,10 @@ void writes(const cfg *c, const char *key, val v) {
     cfg *mine = (cfg *)c;
     mine->written = dict_with(c->s->a, c->written, key, v);
 }
+void writes_own(const cfg *c, const char *key, val v) {
+    cfg *mine = (cfg *)c;
+    mine->written_own = dict_with(c->s->a, c->written_own, key, v);
+}
 
 const char *attn_implementation(const cfg *c) { return c->attn_chosen ? c->attn_chosen : ""; }
 

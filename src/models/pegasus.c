@@ -31,8 +31,8 @@ static void PegasusForConditionalGeneration(mod *m, const cfg *c) {
 }
 static void PegasusDecoderWrapper(mod *m, const cfg *c) { sub(m, "decoder", PegasusDecoder, c); }
 static void PegasusForCausalLM(mod *m, const cfg *c) {
-    writes(c, "is_decoder", val_bool(true));
-    writes(c, "is_encoder_decoder", val_bool(false));
+    writes_own(c, "is_decoder", val_bool(true));
+    writes_own(c, "is_encoder_decoder", val_bool(false));
     sub(m, "model", PegasusDecoderWrapper, with_flag(with_flag(c, "is_decoder", true), "is_encoder_decoder", false));
     linear(m, "lm_head", dim(c, "hidden_size"), dim(c, "vocab_size"), false);
 }

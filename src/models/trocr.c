@@ -16,9 +16,8 @@ static void TrOCRAttention(mod *m, const cfg *c, int64_t from, bool cross) {
     linear(m, "v_proj", from, d, true);
     linear(m, "q_proj", d, d, true);
     linear(m, "out_proj", d, d, true);
-    /* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
     if (!cross) cache_keys(m, c, heads, d / heads);
-    else if (flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false)) cache_cross(m, c, heads, d / heads, 0);
+    else if (reads_encoder(c)) cache_cross(m, c, heads, d / heads, 0);
 }
 static void TrOCRDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");

@@ -265,6 +265,36 @@ static void test_dtype(void **state) {
     tare_model_free(m);
 }
 
+#define AROUND(decoder) \
+    "{\"model_type\": \"vision-encoder-decoder\", \"encoder\": {\"model_type\": \"vit\", \"num_hidden_layers\": 0}, \"decoder\": " decoder "}"
+/* What the class of a part wrote into its config: only a saved config shows it. Not if the class made a copy to write into. */
+static void test_part(void **state) {
+    (void)state;
+    tare_model *m = open_as(NULL, AROUND("{\"model_type\": \"bart\", \"decoder_layers\": 0}"));
+    buf before = text_of(m, TARE_TEXT_CONFIG), saved = text_of(m, TARE_TEXT_SAVED_CONFIG), after = text_of(m, TARE_TEXT_CONFIG);
+    const char *was = strstr(before.data, "\"decoder\": {"), *is = strstr(saved.data, "\"decoder\": {");
+    assert_non_null(was);
+    assert_non_null(is);
+    assert_non_null(strstr(was, "\"is_decoder\": false"));
+    assert_non_null(strstr(is, "\"is_decoder\": true"));
+    assert_string_equal(before.data, after.data);
+    buf_free(&before);
+    buf_free(&saved);
+    buf_free(&after);
+    tare_model_free(m);
+    static const struct { const char *cls, *config, *shows; } own[] = {
+        {NULL, AROUND("{\"model_type\": \"pegasus\", \"decoder_layers\": 0}"), "\"is_decoder\": false,\n    \"max"},
+        {"PegasusForCausalLM", "{\"model_type\": \"pegasus\", \"decoder_layers\": 0}", "\"is_decoder\": true,\n  \"is_encoder_decoder\": false"},
+    };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        m = open_as(own[i].cls, own[i].config);
+        saved = text_of(m, TARE_TEXT_SAVED_CONFIG);
+        if (!strstr(saved.data, own[i].shows)) fail_msg("\"%s\" is not in %s", own[i].shows, saved.data);
+        buf_free(&saved);
+        tare_model_free(m);
+    }
+}
+
 /* The place that a config came from: once in the effective config, nowhere in a saved one. */
 static void test_name(void **state) {
     (void)state;
@@ -333,8 +363,8 @@ static void test_bad_generation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files), cmocka_unit_test(test_again), cmocka_unit_test(test_dtype), cmocka_unit_test(test_name),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_generation_setting), cmocka_unit_test(test_bad_generation),
+        cmocka_unit_test(test_files), cmocka_unit_test(test_again), cmocka_unit_test(test_dtype), cmocka_unit_test(test_part),
+        cmocka_unit_test(test_name), cmocka_unit_test(test_refused), cmocka_unit_test(test_generation_setting), cmocka_unit_test(test_bad_generation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
