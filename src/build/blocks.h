@@ -59,6 +59,7 @@ bool layer_has_experts(mod *m, const cfg *c, const char *experts_key);
 /* BART's layers over d_model, with attention of the family's own class. Norms stand before or behind: the modules are the same. */
 void seq2seq_encoder_layer(mod *m, const cfg *c, const char *attention);
 void seq2seq_decoder_layer(mod *m, const cfg *c, const char *attention);
+bool reads_encoder(const cfg *c); /* a decoder alone keeps nothing of an encoder, unless its config tells of one */
 /* dense from hidden_size to intermediate_size, intermediate_act_fn; and dense, LayerNorm, dropout, as BERT has them. */
 void dense_act(mod *m, const cfg *c);
 void dense_norm_dropout(mod *m, const cfg *c, int64_t in, int64_t d);

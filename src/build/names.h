@@ -159,6 +159,7 @@
 #pragma redefine_extname prelu tare_def_prelu
 #pragma redefine_extname put tare_def_put
 #pragma redefine_extname put_legacy tare_def_put_legacy
+#pragma redefine_extname reads_encoder tare_def_reads_encoder
 #pragma redefine_extname real tare_def_real
 #pragma redefine_extname real_or tare_def_real_or
 #pragma redefine_extname real_or_none tare_def_real_or_none

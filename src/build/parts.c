@@ -30,11 +30,11 @@ static void seq2seq_self_attention(mod *m, const cfg *c, const char *heads_key, 
     square_attention(m, d);
     if (keeps) cache_keys(m, c, heads, d / heads);
 }
-/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
+bool reads_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
 static void seq2seq_cross_attention(mod *m, const cfg *c, const char *heads_key) {
     int64_t heads = dim(c, heads_key), d = d_model_for(c, heads, heads_key);
     square_attention(m, d);
-    if (flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false)) cache_cross(m, c, heads, d / heads, 0);
+    if (reads_encoder(c)) cache_cross(m, c, heads, d / heads, 0);
 }
 void seq2seq_encoder_layer(mod *m, const cfg *c, const char *attention) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
