@@ -181,7 +181,7 @@ void alternate_layer_types(cfg *c, val period, const char *key, int64_t first, c
     }
     val *types = list_room(c, "num_hidden_layers", &n);
     for (int64_t i = 0; i < n; i++) types[i] = val_text(divides(period, i + first) ? "full_attention" : other);
-    put(c, "layer_types", list_in(types, n), key);
+    put(c, "layer_types", list_in(types, n), arena_printf(c->s->a, "full_attention every %s layers", key));
 }
 bool layer_has_experts(mod *m, const cfg *c, const char *experts_key) {
     if (layer_in(m, c, "mlp_only_layers") || whole(c, experts_key) <= 0) return false;

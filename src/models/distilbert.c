@@ -75,7 +75,7 @@ static void DistilBertForMultipleChoice(mod *m, const cfg *c) { classifier(m, c,
 
 static void DistilBertPreTrainedModel_init_weights(mod *m, const cfg *c) {
     init_weights(m, c);
-    if (is_a(m, "Embeddings") && flag(c, "sinusoidal_pos_embds")) init_made(m, "position_embeddings.weight", ALTERNATING_SINUSOIDS(10000));
+    if (is_a(m, "Embeddings") && flag(c, "sinusoidal_pos_embds")) init_made(m, "position_embeddings.weight", DOUBLE_SINUSOIDS_IN_TURN(10000));
 }
 
 static const model_facts DistilBertPreTrainedModel = {

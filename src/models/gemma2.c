@@ -3,7 +3,7 @@
 #include "../build/def.h"
 
 static void Gemma2Config(cfg *c) {
-    if (!has(c, "layer_types")) alternate_layer_types(c, val_int(2), "every second of them", 1, "sliding_attention");
+    if (!has(c, "layer_types")) alternate_layer_types(c, val_int(2), "2", 1, "sliding_attention");
 }
 
 static void Gemma2TextScaledWordEmbedding(mod *m, const char *name, int64_t n, int64_t d, int64_t padding_idx) {

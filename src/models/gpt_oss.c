@@ -11,7 +11,7 @@ static val default_rope(cfg *c) {
     return dict_put(c, all, "original_max_position_embeddings", val_int(4096));
 }
 static void GptOssConfig(cfg *c) {
-    if (!has(c, "layer_types")) alternate_layer_types(c, val_int(2), "every second of them", 1, "sliding_attention");
+    if (!has(c, "layer_types")) alternate_layer_types(c, val_int(2), "2", 1, "sliding_attention");
     if (!has(c, "rope_parameters")) put(c, "rope_parameters", default_rope(c), "yarn, factor 32");
 }
 

@@ -13,7 +13,7 @@ static void SpeechT5SinusoidalPositionalEmbedding(mod *m, const cfg *c, const ch
     int64_t padding = whole(c, "pad_token_id"), rows = count(c, positions) + padding + 3, zero = padding < 0 ? rows + padding : padding;
     if (dim(c, "hidden_size") < 4) refuse(c, "hidden_size", "should be at least 4, for its positions");
     if (rows < 1 || zero < 0) refuse(c, "pad_token_id", "should be a row of the positions");
-    else buffer(m, "weights", POSITIONS(10000, zero), DT_DEFAULT, TRANSIENT, rows, dim(c, "hidden_size"));
+    else buffer(m, "weights", FLOAT_SINUSOIDS(10000, zero), DT_DEFAULT, TRANSIENT, rows, dim(c, "hidden_size"));
 }
 static void SpeechT5PositionalConvEmbedding(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), k = dim(c, "num_conv_pos_embeddings"), groups = dim(c, "num_conv_pos_embedding_groups");
@@ -23,7 +23,7 @@ static void SpeechT5PositionalConvEmbedding(mod *m, const cfg *c) {
 }
 static void SpeechT5ScaledPositionalEncoding(mod *m, const cfg *c, const char *positions) {
     if (dim(c, "hidden_size") % 2) refuse(c, "hidden_size", "should be even, for its positions");
-    buffer(m, "pe", POSITIONS_IN_TURN(10000), DT_DEFAULT, TRANSIENT, 1, dim(c, positions), dim(c, "hidden_size"));
+    buffer(m, "pe", FLOAT_SINUSOIDS_IN_TURN(10000), DT_DEFAULT, TRANSIENT, 1, dim(c, positions), dim(c, "hidden_size"));
     dropout(m, "dropout", real(c, "positional_dropout"));
     param_scalar(m, "alpha", ONES);
 }
