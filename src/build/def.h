@@ -58,6 +58,11 @@ static inline int64_t times(int64_t a, int64_t b) {
     int64_t product;
     return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
 }
+/* a + b of numbers that no getter bounds, likewise. */
+static inline int64_t plus(int64_t a, int64_t b) {
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
 /* Refuses the config: names $.key and its value, then the words. NULL for a key that is gone: then the words say it all. */
 void refuse(const cfg *c, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -17,7 +17,7 @@ static void BartClassificationHead(mod *m, const cfg *c) {
 static void embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     embedding_as(m, "embed_tokens", "BartScaledWordEmbedding", dim(c, "vocab_size"), d, pad(c));
-    embedding_as(m, "embed_positions", "BartLearnedPositionalEmbedding", whole(c, "max_position_embeddings") + 2, d, NO_PAD);
+    embedding_as(m, "embed_positions", "BartLearnedPositionalEmbedding", plus(whole(c, "max_position_embeddings"), 2), d, NO_PAD);
 }
 static void BartEncoder(mod *m, const cfg *c) {
     embeddings(m, c);

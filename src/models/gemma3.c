@@ -14,7 +14,7 @@ static void Gemma3TextConfig(cfg *c) {
 /* The config keeps the halved window; what is written is the one it came from. */
 static void Gemma3TextConfig_to_dict(cfg *c) {
     if (flag_or(c, "use_bidirectional_attention", false)) {
-        put(c, "sliding_window", val_int((whole(c, "sliding_window") - 1) * 2), "(sliding_window - 1) * 2");
+        put(c, "sliding_window", val_int(times(plus(whole(c, "sliding_window"), -1), 2)), "(sliding_window - 1) * 2");
     }
 }
 

@@ -13,7 +13,7 @@ static void MBartClassificationHead(mod *m, const cfg *c) {
 static void embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     embedding_as(m, "embed_tokens", "MBartScaledWordEmbedding", dim(c, "vocab_size"), d, pad(c));
-    embedding_as(m, "embed_positions", "MBartLearnedPositionalEmbedding", whole(c, "max_position_embeddings") + 2, d, NO_PAD);
+    embedding_as(m, "embed_positions", "MBartLearnedPositionalEmbedding", plus(whole(c, "max_position_embeddings"), 2), d, NO_PAD);
 }
 static void MBartEncoder(mod *m, const cfg *c) {
     embeddings(m, c);

@@ -36,7 +36,7 @@ static void TrOCRDecoder(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     embedding_as(m, "embed_tokens", "TrOCRScaledWordEmbedding", dim(c, "vocab_size"), d, pad(c));
     if (flag(c, "use_learned_position_embeddings"))
-        embedding_as(m, "embed_positions", "TrOCRLearnedPositionalEmbedding", whole(c, "max_position_embeddings") + 2, d, NO_PAD);
+        embedding_as(m, "embed_positions", "TrOCRLearnedPositionalEmbedding", plus(whole(c, "max_position_embeddings"), 2), d, NO_PAD);
     else sub(m, "embed_positions", TrOCRSinusoidalPositionalEmbedding, c);
     if (flag(c, "layernorm_embedding")) layernorm(m, "layernorm_embedding", d, num_f(1e-5));
     list(m, "layers", count(c, "decoder_layers"), TrOCRDecoderLayer, c);
