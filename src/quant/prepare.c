@@ -22,6 +22,7 @@ static int64_t taken(pass *p, const mod *parent, const mod *m) {
     p->q->parent = parent;
     return p->q->method->takes(p->q, m, p->path);
 }
+static void change(pass *p, mod *m);
 static mod *exchange(pass *p, mod *parent, const char *name, mod *from, int64_t kind) {
     exchanged **slot = &p->made[((uintptr_t)from >> 4 ^ (uintptr_t)kind) % BUCKETS];
     for (exchanged *x = *slot; x; x = x->next)
@@ -32,7 +33,9 @@ static mod *exchange(pass *p, mod *parent, const char *name, mod *from, int64_t 
     to->extra = from->extra;
     to->dense = from;
     to->may_be_empty = true; /* packed sizes are quotients */
+    p->q->look_below = false;
     p->q->method->make(p->q, to, from, kind);
+    if (p->q->look_below && session_ok(b->s)) change(p, to);
     exchanged *x = arena_new(b->s->a, exchanged);
     *x = (exchanged){from, kind, to, *slot};
     return (*slot = x)->to;
@@ -90,7 +93,6 @@ static bool share_piece(pass *p, pieces *all, size_t i, mod *list) {
     if (!used) x->to->common = false;
     return true;
 }
-static void change(pass *p, mod *m);
 static mod *change_item(pass *p, mod *list, piece *x) {
     size_t before = p->n;
     mod *to = x->to;
