@@ -33,6 +33,7 @@ typedef struct opening {
     tare_model *made;    /* NULL: a config only */
     bool bare;
     const checkpoint *weights; /* a model to load these into; NULL */
+    const tare_config *from; /* an equal config in place of a file; NULL */
     val code;            /* auto_map of the file */
 } opening;
 
@@ -75,10 +76,35 @@ static cfg *load_for(session *s, const char *class_name, val dict, val over) {
     if (!k || type.kind != VAL_TEXT || class_by_type(type.s, &s->err) == k || !(key = part_for(k, dict, &part))) return cfg_load(s, dict, over);
     return cfg_make(s, k, part, dict_get(over, key), arena_printf(s->a, "$.%s", key), NULL);
 }
+/* A config class that is asked for by name takes all of the text, or of a file the part that is its own. */
+static cfg *make_as(opening *w, val dict, val over) {
+    session *s = &w->config->s;
+    const char *name = w->o.config_class, *key = NULL;
+    const cclass *k = class_by_name(name, &s->err);
+    val part = dict;
+    if (!k) return error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "unknown config class \"%.100s\"", name), NULL;
+    if (dict.kind != VAL_DICT)
+        return error_set(&s->err, TARE_BAD, "bad_type", "$", "a config is a JSON object, this is %s", json_short(s->a, dict, 60)), NULL;
+    if (w->model) key = part_for(k, dict, &part);
+    return cfg_make(s, k, part, key ? dict_get(over, key) : over, key ? arena_printf(s->a, "$.%s", key) : "$", NULL);
+}
+static bool copy_config(opening *w) {
+    session *s = &w->config->s;
+    const char *dtype;
+    if ((w->o.set && *w->o.set) || w->o.config_class) {
+        error_set(&s->err, TARE_USAGE, "usage", NULL, "the values and the class of a config handle are its own: tare_config_set() changes them");
+        return false;
+    }
+    if (!wanted_dtype(s, w->o.dtype, &dtype)) return false;
+    w->config->c = cfg_copy(s, w->from->c, "$", NULL);
+    w->code = cfg_get(w->config->c, "auto_map");
+    return true;
+}
 static bool load_config(opening *w) {
     session *s = &w->config->s;
     val dict = {0}, over;
     const char *dtype;
+    if (w->from) return copy_config(w);
     bool read = w->model ? source_read(s, w->model, &dict, &w->bare) : json_read(s->a, w->json, w->n, "the config", &dict, &s->err);
     if (!read || !source_override(s, w->o.set, &dict, &over) || !wanted_dtype(s, w->o.dtype, &dtype)) return false;
     w->code = dict_get(dict, "auto_map");
@@ -86,6 +112,7 @@ static bool load_config(opening *w) {
         dict = dict_with(s->a, dict_without(s->a, dict, "torch_dtype"), "dtype", val_text(dtype));
         over = dict_with(s->a, over, "dtype", val_bool(true));
     }
+    if (w->o.config_class) return (w->config->c = make_as(w, dict, over)) != NULL;
     w->config->c = w->made && w->o.class_name ? load_for(s, w->o.class_name, dict, over) : cfg_load(s, dict, over);
     return w->config->c != NULL;
 }
@@ -165,7 +192,9 @@ static const model_class *base_class(session *s, const cfg *c) {
     const model_class *row = class_in_family(c->k->family, auto_entry(c->k->family, "AutoModel", c->k->model_type, &s->err));
     for (const model_class *r = c->k->family->models; !row && r->name; r++)
         if (config_of(r) && !strcmp(config_of(r), c->k->name)) row = r;
-    if (!row) error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "no model is built from a config of type %s alone: other configs hold it as a part", c->k->model_type);
+    if (!row)
+        error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL,
+            "no model is built from a config of type %s alone: other configs hold it as a part", c->k->model_type);
     return row;
 }
 static const model_class *by_architectures(opening *w, cfg **c, const family **f) {
@@ -213,7 +242,8 @@ static void note_code(opening *w) {
     const char *before = w->made->note, *code = json_short(s->a, w->code, 120);
     w->made->note = arena_printf(s->a, "%s%sauto_map names code, %s; it is never followed", before ? before : "", before ? "; " : "", code);
 }
-static bool build(opening *w) {
+static bool build(void *to) {
+    opening *w = to;
     tare_model *m = w->made;
     session *s = &w->config->s;
     cfg *c = w->config->c;
@@ -241,18 +271,19 @@ static bool build(opening *w) {
     if (m->root) tree_count(m->root, &m->counts);
     return m->root != NULL;
 }
-static bool run(void *to) {
-    opening *w = to;
-    return load_config(w) && (!w->made || build(w));
-}
+static bool load(void *to) { return load_config(to); }
 
 static bool start(opening *w, tare_config *c, tare_error *err) {
     c->s.a = &c->a;
     w->config = c;
     pthread_mutex_init(&c->lock, NULL);
-    if (guarded(&c->a, &c->s.err, run, w)) return true;
-    if (err) *err = c->s.err;
-    return false;
+    pthread_mutex_t *source = w->from ? &root_of(w->from)->lock : NULL;
+    if (source) pthread_mutex_lock(source);
+    bool ok = guarded(&c->a, &c->s.err, load, w);
+    if (source) pthread_mutex_unlock(source);
+    ok = ok && (!w->made || guarded(&c->a, &c->s.err, build, w));
+    if (!ok && err) *err = c->s.err;
+    return ok;
 }
 static void *zeroed(size_t n, tare_error *err) {
     void *p = tarei_malloc(n);
@@ -299,8 +330,14 @@ tare_model *tare_model_open(const char *model, const tare_open_options *o, tare_
 tare_model *tare_model_parse(const char *json, size_t n, const tare_open_options *o, tare_error *err) {
     return no_source(json, err) ? NULL : open_model(&(opening){.json = json, .n = n, .o = OPTIONS(o)}, err);
 }
+tare_config *tare_config_copy(const tare_config *c, tare_error *err) {
+    return no_source(c ? "" : NULL, err) ? NULL : open_config(&(opening){.from = c}, err);
+}
+tare_model *tare_model_make(const tare_config *c, const tare_open_options *o, tare_error *err) {
+    return no_source(c ? "" : NULL, err) ? NULL : open_model(&(opening){.from = c, .o = OPTIONS(o)}, err);
+}
 void tare_config_free(tare_config *c) {
-    if (!c) return;
+    if (!c || c->owner) return;
     pthread_mutex_destroy(&c->lock);
     arena_free(&c->a);
     free(c);
