@@ -325,7 +325,9 @@ class AutoConfig:
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, **kwargs):
         """The config of a built-in id, a model type, a config.json or a folder that holds one; kwargs change values of it."""
+        import os
         unused_too = kwargs.pop("return_unused_kwargs", False)
+        kwargs["name_or_path"] = os.fspath(pretrained_model_name_or_path)
         config, rest = _opened(pretrained_model_name_or_path, None, kwargs)
         return (config, rest) if unused_too else config
 
