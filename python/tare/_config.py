@@ -304,7 +304,7 @@ def _opened(source, class_name, kwargs):
     try:
         handle = _tare.config_open(source, class_name, made_with)
     except ValueError as e:
-        if e.code == "unknown_model_type" and not e.path:
+        if e.code == "unknown_model_type" and not os.path.exists(source) and not source.startswith("{"):
             raise _located(OSError(f"{e}\nnothing is fetched: {source!r} is no folder or file here, no built-in id and no model type"), e) from None
         raise
     config = _wrap(handle)

@@ -88,6 +88,16 @@ static cfg *make_as(opening *w, val dict, val over) {
     if (w->model) key = part_for(k, dict, &part);
     return cfg_make(s, k, part, key ? dict_get(over, key) : over, key ? arena_printf(s->a, "$.%s", key) : "$", NULL);
 }
+/* What the making of a config checks and setting may undo: the reference's layers fail on a list that ends too early. */
+static void check_layers(const cfg *c) {
+    val types = cfg_get(c, "layer_types"), n = cfg_get(c, "num_hidden_layers");
+    if (types.kind == VAL_LIST && n.kind == VAL_INT && n.i > types.n && class_field(c->k, "layer_types", hash_text("layer_types")))
+        cfg_refuse(c, "num_hidden_layers", "bad_value", "layer_types has %u items: set it, too", types.n);
+    for (size_t i = 0; i < c->k->part_count; i++) {
+        val v = cfg_get(c, c->k->parts[i].key);
+        if (v.kind == VAL_CFG) check_layers(v.cfg);
+    }
+}
 static bool copy_config(opening *w) {
     session *s = &w->config->s;
     const char *dtype;
@@ -98,7 +108,8 @@ static bool copy_config(opening *w) {
     if (!wanted_dtype(s, w->o.dtype, &dtype)) return false;
     w->config->c = cfg_copy(s, w->from->c, "$", NULL);
     w->code = cfg_get(w->config->c, "auto_map");
-    return true;
+    if (w->made) check_layers(w->config->c);
+    return session_ok(s);
 }
 static bool load_config(opening *w) {
     session *s = &w->config->s;

@@ -28,7 +28,7 @@ static cfg *copied(session *s, const cfg *c, const char *path, const char *part)
                  .attn = c->attn_chosen ? val_text(text_copy(a, c->attn_chosen)) : value_copy(s, c->attn, path, ""),
                  .experts = c->experts_chosen ? val_text(text_copy(a, c->experts_chosen)) : value_copy(s, c->experts, path, ""),
                  .output_attentions = value_copy(s, c->output_attentions, path, ""), .name_or_path = value_copy(s, c->name_or_path, path, ""),
-                 .written = value_copy(s, c->written, path, ""), .done = c->done};
+                 .done = c->done};
     out->entries = arena_array(a, c->n, sizeof *out->entries);
     for (uint32_t i = 0; i < c->n; i++) {
         cfg_entry e = c->entries[i];
@@ -43,6 +43,8 @@ static cfg *copied(session *s, const cfg *c, const char *path, const char *part)
         out->left[i].key = text_copy(a, c->left[i].key);
         out->left[i].v = value_copy(s, c->left[i].v, path, out->left[i].key);
     }
+    for (uint32_t i = 0; i < c->written.n; i++) /* as a model's constructor writes them into the config object that it is given */
+        cfg_set(out, text_copy(a, c->written.members[i].key), value_copy(s, c->written.members[i].v, path, ""), TARE_FROM_FORMULA, NULL);
     return out;
 }
 cfg *cfg_copy(session *s, const cfg *c, const char *path, const char *part) { return copied(s, c, path, part); }

@@ -42,6 +42,12 @@ class Differs(Exception):
 
 
 def same(what, ours, theirs):
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in {**theirs, **ours}:
+            same(f"{what}[{key!r}]", ours.get(key, "nothing"), theirs.get(key, "nothing"))
+    if isinstance(ours, list) and isinstance(theirs, list):
+        for i, (own, their) in enumerate(zip(ours, theirs)):
+            same(f"{what}[{i}]", own, their)
     if ours != theirs:
         raise Differs(f"{what}: {str(ours)[:300]} | reference: {str(theirs)[:300]}")
 
@@ -81,8 +87,8 @@ def compare_configs(ours, theirs):
     compare_values(ours, theirs)
 
 
-# torch.Tensor(n), the old constructor, asks no default device: there this parameter lies on the CPU. Here an empty model is empty.
-NOT_EMPTY = "masked_spec_embed"
+# torch.Tensor(n), the old constructor, asks no default device: there these lie on the CPU. Here an empty model is empty.
+NOT_EMPTY = ("masked_spec_embed", "mask_emb", "codebook.inited", "seg_embed")
 
 
 def tensors(named):
@@ -104,7 +110,9 @@ def compare_models(ours, theirs):
         same(f"num_parameters({options})", ours.num_parameters(**options), theirs.num_parameters(**options))
     for buffers in (True, False):
         same("get_memory_footprint()", ours.get_memory_footprint(buffers), theirs.get_memory_footprint(buffers))
-    for name in ("dtype", "device", "_no_split_modules", "base_model_prefix", "main_input_name", "all_tied_weights_keys"):
+    if not next(iter(theirs.named_parameters()))[0].endswith(NOT_EMPTY):
+        same("device", ours.device, theirs.device)
+    for name in ("dtype", "_no_split_modules", "base_model_prefix", "main_input_name", "all_tied_weights_keys"):
         same(name, getattr(ours, name), getattr(theirs, name))
     same("can_generate()", ours.can_generate(), theirs.can_generate())
     compare_parts(ours, theirs)
