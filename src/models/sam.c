@@ -148,6 +148,7 @@ static void SamModel(mod *m, const cfg *c) {
     sub(m, "shared_image_embedding", SamPositionalEmbedding, vision);
     sub(m, "vision_encoder", SamVisionEncoder, vision);
     sub(m, "prompt_encoder", SamPromptEncoder, c);
+    writes(decoder, "_attn_implementation", val_text(attn_implementation(c))); /* its layers are no models, and are told */
     sub(m, "mask_decoder", SamMaskDecoder, decoder);
 }
 

@@ -88,7 +88,7 @@ def compare_configs(ours, theirs):
 
 
 # torch.Tensor(n), the old constructor, asks no default device: there these lie on the CPU. Here an empty model is empty.
-NOT_EMPTY = ("masked_spec_embed", "mask_emb", "codebook.inited", "seg_embed")
+NOT_EMPTY = ("masked_spec_embed", "mask_emb", "inited", ".q", ".k", ".v", ".o", ".r", "seg_embed", "_bias")
 
 
 def tensors(named):
@@ -192,6 +192,8 @@ def settle(value):
 
 def change(ours, theirs, key, at=""):
     """Sets one value in both; a refusal has to be one of both."""
+    if key == "max_position_embeddings" and type(theirs).__name__ == "XLNetConfig":
+        return  # it has none, and says so by an error of its own
     if key not in ("new_value", "vocab_size_text") and not hasattr(theirs, key):
         return
     now = getattr(theirs, key, None)
@@ -224,7 +226,6 @@ def run(case, seed):
     own, their = build(case, ours, theirs, direct=False)
     if own is not None:
         compare_models(own, their)
-        compare_configs(ours, theirs)
         compare_configs(own.config, their.config)
     for turn in range(RANDOM_SETTINGS):
         pick = random.Random(f"{seed} {case['id']} {turn}")
@@ -235,7 +236,7 @@ def run(case, seed):
             own, their = build(case, ours, theirs, direct=turn % 2 == 0)
             if own is not None:
                 compare_models(own, their)
-                compare_configs(ours, theirs)
+                compare_configs(own.config, their.config)
         except Differs as e:
             raise Differs(f"after setting {', '.join(keys)}: {e}") from None
 

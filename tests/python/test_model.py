@@ -1,5 +1,6 @@
 """Models: what they say of modules, parameters and buffers, without torch."""
 import gc
+import pathlib
 import subprocess
 import sys
 import threading
@@ -226,3 +227,9 @@ def test_import_is_light():
     runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.splitlines() for _ in range(5)]
     assert min(float(run[0]) for run in runs) < 0.03
     assert not {"json", "typing", "inspect", "enum", "re"} & set(runs[0][1].split())
+
+
+def test_a_typed_program_runs():
+    program = pathlib.Path(__file__).parent / "typed.py"
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    assert "LlamaDecoderLayer" in done.stdout
