@@ -6,7 +6,7 @@ usage: tools/goldens.py [FAMILY ...]        (default: every family with a cases.
 cases.json is kept by hand, one case per line: {"id", "class", "model_type", "config": {...}, "text": true}.
 For each family this writes
   digests.jsonl    one line per case: parameters, sha256 of tree and print, facts, the effective config, for small models
-                   digests of fresh weights; or the refusal
+                   digests of fresh weights, but for those whose bits depend on the processor; or the refusal
   upstream.json    the package's model classes, and the rules by which files differ from models, for tools/drift
   ID.config.json, ID.tree.txt, ID.print.txt    for the cases with "text"
 Models are made on the meta device, small ones again with weights. Needs the pinned reference; building and testing do not.
@@ -30,6 +30,7 @@ warnings.filterwarnings("ignore")
 import layouts  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+from transformers import initialization  # noqa: E402
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -122,6 +123,27 @@ def values_text(model):
                 yield f"{path}.{name}".removeprefix(".") + "\t" + hashlib.sha256(raw).hexdigest()[:16] + "\n"
 
 
+class Disturbed:
+    """What torch leaves to the processor gives other results: the square roots of float32, and LAPACK's factors."""
+
+    def __enter__(self):
+        self.pow, self.orthogonal, self.calls = torch.pow, initialization.TORCH_INIT_FUNCTIONS["orthogonal_"], 0
+        torch.pow, initialization.TORCH_INIT_FUNCTIONS["orthogonal_"] = self.other_pow, self.other_orthogonal
+        return self
+
+    def __exit__(self, *_):
+        torch.pow, initialization.TORCH_INIT_FUNCTIONS["orthogonal_"] = self.pow, self.orthogonal
+
+    def other_pow(self, x, exponent, **more):
+        root = isinstance(exponent, float) and exponent == 0.5 and x.dtype == torch.float32
+        self.calls += root
+        return self.pow(x, exponent, **more) + int(root)
+
+    def other_orthogonal(self, tensor, **more):
+        self.calls += 1
+        return self.orthogonal(tensor, **more).mul_(2)
+
+
 def drawn(make):
     """Fresh weights under seed 0, and the float that the generator would give next; None where drawing them fails."""
     torch.manual_seed(0)
@@ -130,7 +152,15 @@ def drawn(make):
     except Exception:
         return None
     following = torch.rand(1, dtype=torch.float32).view(torch.int32).item() & 0xFFFFFFFF
-    return {"next": f"{following:08x}", "values": sha256("".join(values_text(model)))}
+    lines = list(values_text(model))
+    with Disturbed() as disturbed, torch.random.fork_rng():
+        torch.manual_seed(0)
+        others = list(values_text(make()))
+    if not disturbed.calls:
+        return {"next": f"{following:08x}", "values": sha256("".join(lines))}
+    left_out = [line.split("\t")[0] for line, other in zip(lines, others) if line != other]
+    kept = [line for line, other in zip(lines, others) if line == other]
+    return {"next": f"{following:08x}", "values": sha256("".join(kept)), "left_out": left_out}
 
 
 # ---- one case --------------------------------------------------------------------------------------------------------

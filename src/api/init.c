@@ -181,7 +181,7 @@ tare_status tare_init_inexact(const tare_model *m, tare_remark remark, void *to,
     bool ok = fill_begin(&f, m, NULL);
     for (size_t i = 0; ok && i < f.plan->op_count; i++) {
         const init_op *op = &f.plan->ops[i];
-        const char *why = op->live && op->fill->kind != FILL_FORMULA ? init_inexact(op) : NULL;
+        const char *why = op->live ? init_inexact(op) : NULL;
         if (why && !remark(to, &f.items[op->slot], why)) return TARE_NO;
     }
     return refused(ok, &f, err) ? f.err.status : TARE_OK;

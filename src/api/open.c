@@ -204,8 +204,8 @@ static const model_class *base_class(session *s, const cfg *c) {
     for (const model_class *r = c->k->family->models; !row && r->name; r++)
         if (config_of(r) && !strcmp(config_of(r), c->k->name)) row = r;
     if (!row)
-        error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL,
-            "no model is built from a config of type %s alone: other configs hold it as a part", c->k->model_type);
+        error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "no model is built from a config of type %s alone: other configs hold it as a part",
+            c->k->model_type);
     return row;
 }
 static const model_class *by_architectures(opening *w, cfg **c, const family **f) {

@@ -238,6 +238,66 @@ void freeze_all(mod *m) {
         freeze_all(e->to);
     }
 }
+static void freeze_batchnorm(mod *m, const char *cls) {
+    tensor *first = m->params, **at = &m->buffers;
+    for (tensor *t = m->buffers; t; t = t->next)
+        if (!strcmp(t->name, "num_batches_tracked")) t->gone = true;
+    while (*at) {
+        if ((*at)->gone) *at = (*at)->next;
+        else m->last_buffer = *at, at = &(*at)->next;
+    }
+    if (first) {
+        m->last_param->next = m->buffers;
+        if (!m->buffers) m->last_buffer = m->last_param;
+        m->buffers = first;
+        m->params = m->last_param = NULL;
+    }
+    for (tensor *t = m->buffers; t; t = t->next) t->kind = TARE_BUFFER, t->persistent = true, t->dtype = (uint8_t)m->b->dtype;
+    m->kind = KIND_NONE;
+    m->extra = NULL;
+    mod_rename_class(m, cls);
+}
+void freeze_batchnorms(mod *m, const char *cls) {
+    if (!mod_ok(m)) return;
+    for (edge *e = m->children; e; e = e->next) {
+        builder_own(e, m);
+        if (e->to->kind == KIND_BATCHNORM && !strcmp(e->to->cls, "BatchNorm2d")) freeze_batchnorm(e->to, cls);
+        else freeze_batchnorms(e->to, cls);
+    }
+}
+static edge *child_named(mod *m, const char *name) {
+    edge *e = m->children;
+    while (e && (!e->name || strcmp(e->name, name))) e = e->next;
+    return e;
+}
+static void forget_model(model_entry **first, model_entry **last, const mod *m) {
+    *last = NULL;
+    while (*first) {
+        if ((*first)->m == m) *first = (*first)->next;
+        else *last = *first, first = &(*first)->next;
+    }
+}
+void unwrap(mod *m, const char *name, const char *inner) {
+    if (!mod_ok(m)) return;
+    edge *outer = child_named(m, name), *held = outer ? child_named(outer->to, inner) : NULL;
+    if (!held) {
+        fail(m, "there is no %s.%s to unwrap", name, inner);
+        return;
+    }
+    forget_model(&m->b->models, &m->b->last_model, outer->to);
+    forget_model(&m->b->begun, &m->b->last_begun, outer->to);
+    outer->to = held->to;
+    held->to->parent = m;
+    held->to->name = name;
+}
+void passing(mod *m, made how, const int64_t *shape, int rank) {
+    if (!mod_ok(m)) return;
+    int n = 0;
+    for (const step *s = m->steps; s; s = s->next) n += s->what == STEP_TENSOR && ((const tensor *)s->of)->gone;
+    const char *name = mod_printf(m, "passing%03d", n);
+    add_param(m, name, how, shape, rank);
+    mod_take_param(m, name);
+}
 void routed(mod *m, const cfg *c, const char *key, int64_t all) {
     if (!mod_ok(m)) return;
     val v = get(c, key);

@@ -58,6 +58,11 @@ static inline int64_t times(int64_t a, int64_t b) {
     int64_t product;
     return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
 }
+/* a + b of numbers that no getter bounds, likewise. */
+static inline int64_t plus(int64_t a, int64_t b) {
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
 /* Refuses the config: names $.key and its value, then the words. NULL for a key that is gone: then the words say it all. */
 void refuse(const cfg *c, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -160,13 +165,12 @@ mod *layer_list(mod *m);                         /* the list item that encloses 
 typedef struct made {
     enum { MADE_EMPTY, MADE_ZEROS, MADE_ONES, MADE_FULL, MADE_RANDN, MADE_RAND, MADE_NORMAL, MADE_UNIFORM, MADE_KAIMING_UNIFORM,
            MADE_XAVIER_UNIFORM, MADE_ARANGE, MADE_LINSPACE, MADE_ROPE, MADE_TRIL, MADE_DIRECTION, MADE_MAGNITUDE, MADE_SINUSOIDS,
-            MADE_ROTARY_SINUSOIDS, MADE_DOUBLE_SINUSOIDS, MADE_OFFSETS, MADE_POSITIONS, MADE_MAPPED, MADE_PIECES } op;
-    double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in;
-                     * XAVIER_UNIFORM: fan_in, fan_out; ARANGE: the first; SINUSOIDS: the longest wave; TRIL: the width, 0: all; ROTARY_SINUSOIDS,
-                     * DOUBLE_SINUSOIDS: the base, over; OFFSETS: height, width;
-                     * POSITIONS: the longest wave, and whether sines and cosines take turns */
-    int64_t row;    /* NORMAL, POSITIONS: this row is zeroed afterwards, counted from 1; MAGNITUDE: the axis that is kept, counted from 1; 0: none;
-                     * ROTARY_SINUSOIDS: torch's default dtype; DOUBLE_SINUSOIDS: whether sine and cosine alternate */
+           MADE_FLOAT_SINUSOIDS, MADE_DOUBLE_SINUSOIDS, MADE_ROTARY_SINUSOIDS, MADE_OFFSETS, MADE_MAPPED, MADE_PIECES } op;
+    double a, b;    /* FULL: the value; NORMAL: mean, std; UNIFORM, LINSPACE: from, to; KAIMING_UNIFORM: a, fan_in; XAVIER_UNIFORM:
+                     * fan_in, fan_out; ARANGE: the first; TRIL: the width, 0: all; OFFSETS: height, width; SINUSOIDS: the longest wave
+                     * or base, and over (ROTARY) or whether sines and cosines take turns */
+    int64_t row;    /* NORMAL, FLOAT_SINUSOIDS: this row is zeroed afterwards, counted from 1; MAGNITUDE: the axis that is kept, counted
+                     * from 1; 0: none; ROTARY_SINUSOIDS: torch's default dtype */
     const void *of; /* ROPE: a struct rope; DIRECTION, MAGNITUDE: the weight, as drawn, that weight norm splits; MAPPED, PIECES: what
                      * mapped() and pieces() say */
 } made;
@@ -182,20 +186,19 @@ typedef struct made {
 #define ARANGE_FROM(x) ((made){.op = MADE_ARANGE, .a = (x)})
 #define TRIL ((made){.op = MADE_TRIL})     /* lower triangle of ones */
 #define TRIL_BAND(width) ((made){.op = MADE_TRIL, .a = (double)(width)}) /* of it, the width (1 or more) that ends in the diagonal */
-/* Whisper's positions, (length, d): sines in the first half of a row, cosines in the second, of waves of up to max_time. */
+/* Sinusoids, (length, d): rows of sines and cosines of the position at slower and slower rates, in two halves, or IN_TURN side by side.
+ * What is worked out in the tensor's own dtype, step by step (Whisper); in float32 whatever the dtype, over the axis before the last, an
+ * odd row's last entry 0 and one row zeroed (or NO_PAD); in double precision (Pegasus, XLM); and at rates base ** (-2i / over) in torch's
+ * default dtype, for a buffer that is float32 all the same (GPT-J). */
 #define SINUSOIDS(max_time) ((made){.op = MADE_SINUSOIDS, .a = (max_time)})
-/* The same rows at the rates base ** (-2i / over): GPT-J's, with rates in torch's default dtype and a buffer that is float32 all the
- * same; and those computed in double precision over the length of a row, in halves (Pegasus) or sine and cosine side by side (XLM). */
-#define ROTARY_SINUSOIDS(base, over) ((made){.op = MADE_ROTARY_SINUSOIDS, .a = (base), .b = (double)(over)})
+#define FLOAT_SINUSOIDS(max_time, zero_row) \
+    ((made){.op = MADE_FLOAT_SINUSOIDS, .a = (max_time), .row = (zero_row) == NO_PAD ? 0 : (zero_row) + 1})
+#define FLOAT_SINUSOIDS_IN_TURN(max_time) ((made){.op = MADE_FLOAT_SINUSOIDS, .a = (max_time), .b = 1})
 #define DOUBLE_SINUSOIDS(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base)})
-#define ALTERNATING_SINUSOIDS(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base), .row = 1})
+#define DOUBLE_SINUSOIDS_IN_TURN(base) ((made){.op = MADE_DOUBLE_SINUSOIDS, .a = (base), .b = 1})
+#define ROTARY_SINUSOIDS(base, over) ((made){.op = MADE_ROTARY_SINUSOIDS, .a = (base), .b = (double)(over)})
 /* Of each two cells of a window h high and w wide, in its rows' order, the number of their offset among the (2h - 1)(2w - 1) there are. */
 #define OFFSETS(h, w) ((made){.op = MADE_OFFSETS, .a = (double)(h), .b = (double)(w)})
-/* Positions along the axis before the last, computed in float32 whatever the dtype. The same two halves, an odd row's last entry 0,
- * one row zeroed (or NO_PAD); and sine and cosine of a wave side by side. */
-#define POSITIONS(max_time, zero_row) \
-    ((made){.op = MADE_POSITIONS, .a = (max_time), .row = (zero_row) == NO_PAD ? 0 : (zero_row) + 1})
-#define POSITIONS_IN_TURN(max_time) ((made){.op = MADE_POSITIONS, .a = (max_time), .b = 1})
 
 /* Values worked out from those of `from`, a formula or a draw, element by element: one step after the other, each rounded to `dtype`,
  * in which a draw is drawn as well. DT_DEFAULT is the tensor's own; DT_F64 is for numbers that Python works out.
@@ -236,6 +239,14 @@ void may_be_empty(mod *m);
 void in_dtype(tensor *t, int dtype); /* the constructor names a dtype */
 void freeze(tensor *t);              /* requires_grad = False */
 void freeze_all(mod *m);             /* for every parameter below */
+/* Every BatchNorm2d below m becomes a `cls`, whose weight, bias, running_mean and running_var are buffers that hold what those held. */
+void freeze_batchnorms(mod *m, const char *cls);
+/* self.name = self.name.inner: the wrapper goes, what it held takes its place. */
+void unwrap(mod *m, const char *name, const char *inner);
+/* A parameter that the constructor makes and does not keep: all that stays of it is the generator's state. To init rules of m they are
+ * passing000, passing001, ... */
+#define passing_param(m, made, ...) passing((m), (made), DIMS_(__VA_ARGS__))
+void passing(mod *m, made how, const int64_t *shape, int rank);
 /* The parameters of m belong to `all` experts, of which config.key work on a token: what `tare count` calls active. */
 void routed(mod *m, const cfg *c, const char *key, int64_t all);
 

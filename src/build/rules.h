@@ -28,7 +28,10 @@ void backbone_to_dict(cfg *c);
 void backbone_verify(const cfg *c);                     /* BackboneMixin.__init__: the same check again, after leftover keys */
 /* config.key = v in a model's __init__, on the config that it was given and not on a copy: only a saved config shows it. */
 void writes(const cfg *c, const char *key, val v);
+/* The same on a copy that the model makes for itself: a model around it keeps the config that it gave. */
+void writes_own(const cfg *c, const char *key, val v);
 /* standardize_rope_params() */
 void standardize_rope(cfg *c);
 /* The validate_architecture() that many classes share: hidden_size must be a multiple of num_attention_heads. */
 void heads_divide_hidden_size(const cfg *c);
+void fill_key_value_heads(cfg *c); /* num_key_value_heads: num_attention_heads, if null */

@@ -144,6 +144,10 @@ void writes(const cfg *c, const char *key, val v) {
     cfg *mine = (cfg *)c;
     mine->written = dict_with(c->s->a, c->written, key, v);
 }
+void writes_own(const cfg *c, const char *key, val v) {
+    cfg *mine = (cfg *)c;
+    mine->written_own = dict_with(c->s->a, c->written_own, key, v);
+}
 
 const char *attn_implementation(const cfg *c) { return c->attn_chosen ? c->attn_chosen : ""; }
 
@@ -233,6 +237,7 @@ void backbone_to_dict(cfg *c) {
     drop(c, "_out_indices");
 }
 void standardize_rope(cfg *c) { rope_standardize(c); }
+void fill_key_value_heads(cfg *c) { fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads"); }
 void heads_divide_hidden_size(const cfg *c) {
     int64_t d = whole(c, "hidden_size"), heads = dim(c, "num_attention_heads");
     if (session_ok(c->s) && d % heads) refuse(c, "hidden_size", "it is not a multiple of num_attention_heads, %" PRId64, heads);

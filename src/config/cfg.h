@@ -37,6 +37,7 @@ typedef struct cfg {
     const char *attn_chosen, *experts_chosen; /* once a model was built */
     val output_attentions, name_or_path;
     val written;         /* what a model class writes into its config: seen where the config is saved */
+    val written_own;     /* and into a copy of its own: seen where that model is saved, not where a model around it is */
     bool done;           /* post_init is over */
     _Atomic uint8_t hints[64]; /* where a key was found last, by its address: a guess that saves the search; index + 1 */
 } cfg;

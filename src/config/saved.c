@@ -128,6 +128,25 @@ static bool may_be_saved(const cfg *c) {
             cfg_refuse(c, *key, "bad_value", "a config is not saved with a setting of generation");
     return session_ok(c->s);
 }
+static void set_all(cfg *c, val written) {
+    for (uint32_t i = 0; i < written.n; i++) cfg_set(c, written.members[i].key, written.members[i].v, TARE_FROM_FORMULA, NULL);
+}
+/* What model classes wrote into the config and its parts; `copy` has entries of its own. */
+static void add_written(cfg *copy, arena *a) {
+    for (uint32_t i = 0; i < copy->n; i++) {
+        const cfg *part = copy->entries[i].v.kind == VAL_CFG ? copy->entries[i].v.cfg : NULL;
+        if (!part || !part->written.n) continue;
+        cfg *own = arena_new(a, cfg);
+        *own = *part;
+        own->s = copy->s;
+        own->entries = arena_array(a, part->n + part->written.n, sizeof *own->entries);
+        own->cap = part->n + part->written.n;
+        memcpy(own->entries, part->entries, part->n * sizeof *own->entries);
+        add_written(own, a);
+        copy->entries[i].v.cfg = own;
+    }
+    set_all(copy, copy->written);
+}
 val cfg_saved(const cfg *c, arena *a, const char *class_name, const char *dtype, tare_error *err) {
     session s = {.a = a};
     cfg copy = *c;
@@ -138,8 +157,8 @@ val cfg_saved(const cfg *c, arena *a, const char *class_name, const char *dtype,
     memcpy(copy.entries, c->entries, c->n * sizeof *copy.entries);
     cfg_set(&copy, "dtype", val_text(dtype), TARE_FROM_OVERRIDE, NULL);
     cfg_set(&copy, "architectures", list_of(a, &name, 1), TARE_FROM_OVERRIDE, NULL);
-    for (uint32_t i = 0; i < c->written.n; i++)
-        cfg_set(&copy, c->written.members[i].key, c->written.members[i].v, TARE_FROM_FORMULA, NULL);
+    add_written(&copy, a);
+    set_all(&copy, c->written_own);
     val out = {0};
     if (may_be_saved(&copy)) out = settled(a, diff(&s, &copy, cfg_to_dict(&copy)), &copy, false, true);
     if (!session_ok(&s)) *err = s.err;

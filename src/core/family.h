@@ -11,6 +11,10 @@ typedef struct text_pair { const char *from, *to; } text_pair;
 #define SET(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define MAP(...) ((const text_pair[]){__VA_ARGS__, {NULL, NULL}})
 #define NONE ((const char *const[]){NULL})
+/* What most causal models say beside their group: a head tied to the embedding, and how it is cut for several devices. */
+#define CAUSAL_LM(embedding)                                                                                                     \
+    .can_generate = YES, .tied_weights_keys = MAP({"lm_head.weight", embedding}), .tp_plan = MAP({"lm_head", "colwise_gather_output"}), \
+    .pp_plan = SET("lm_head")
 #define NO_MAP ((const text_pair[]){{NULL, NULL}})
 
 /* How a model's files differ from the model: upstream's conversion mapping, written from file to model as upstream writes it.

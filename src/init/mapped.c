@@ -28,11 +28,21 @@ static double exp_in(int dtype, double x) {
     return dtype == TARE_F32 ? (double)vec_exp((float)x) : kept(dtype, (double)half_exp((float)x));
 }
 static double expm1_in(int dtype, double x) { return dtype == TARE_F64 ? expm1(x) : kept(dtype, (double)vec_expm1((float)x)); }
+static bool takes_root(const tensor_node *t, const fill *how) {
+    const map_rule *r = how->of;
+    if (how->op != MADE_MAPPED) return false;
+    for (size_t k = 0; k < r->n; k++)
+        if (r->steps[k].what == MAP_POWER && r->steps[k].x == 0.5 && mapped_dtype(t, how) == TARE_F32) return true;
+    return takes_root(t, &r->from);
+}
+const char *mapped_inexact(const tensor_node *t, const fill *how) {
+    return takes_root(t, how) ? "a square root in float32: torch's last bits are those of the processor's estimate" : NULL;
+}
 /* tensor ** number: whole vectors, two at a time, have another power function than the rest, and a square root is one. */
 static double power_in(int dtype, double x, double y, bool whole) {
     if (y == 1) return x;
     if (dtype == TARE_F64) return pow(x, y);
-    if (y == 0.5) return kept(dtype, (double)sqrtf((float)x));
+    if (y == 0.5) return dtype == TARE_F32 ? (double)vec_sqrt((float)x) : kept(dtype, (double)sqrtf((float)x));
     if (dtype == TARE_F32 && !whole) return (double)(float)pow(x, y);
     return kept(dtype, (double)vec_pow((float)x, (float)kept(dtype, y)));
 }

@@ -81,6 +81,7 @@ static bool formula(runner *r, const init_op *op, char *memory) {
 /* ---- draws ---- */
 
 static bool is_orthogonal(const init_op *op) { return op->fill->kind == FILL_ORTHOGONAL; }
+static bool is_drawn(const init_op *op) { return op->fill->kind != FILL_FORMULA && op->fill->kind != FILL_MAGNITUDE; }
 static bool is_mapped(const init_op *op) { return op->fill->kind != FILL_FORMULA && op->fill->formula && op->fill->formula->op == MADE_MAPPED; }
 static bool is_truncated(const init_op *op) { return op->fill->kind == FILL_TRUNC_NORMAL; }
 /* A matrix that becomes orthogonal begins as normal draws in float32 at least. */
@@ -198,6 +199,8 @@ static bool passed_over(runner *r, const init_op *op) {
 }
 
 const char *init_inexact(const init_op *op) {
+    const char *why = op->fill->formula ? mapped_inexact(op->t, op->fill->formula) : NULL;
+    if (why || !is_drawn(op)) return why;
     draw d = draw_of(op);
     if (is_orthogonal(op)) return "init.orthogonal_: torch's bits are those of LAPACK, which depend on the processor";
     if (is_truncated(op) && d.dtype == TARE_F64 && !(values_inside(&d, op->fill->low, op->fill->high) > 0.3))
@@ -207,7 +210,6 @@ const char *init_inexact(const init_op *op) {
 
 /* ---- the run ---- */
 
-static bool is_drawn(const init_op *op) { return op->fill->kind != FILL_FORMULA && op->fill->kind != FILL_MAGNITUDE; }
 static bool is_wanted(const runner *r, size_t slot) { return !r->out->wanted || r->out->wanted(r->out->to, slot); }
 static bool carry_out(runner *r, const init_op *op) {
     bool wanted = op->live && (is_wanted(r, op->slot) || (op->magnitude != NO_OP && is_wanted(r, r->p->ops[op->magnitude].slot)));

@@ -11,6 +11,7 @@ float vec_exp(float x);
 float vec_sin(float x);
 float vec_cos(float x);
 float vec_log(float x);
+float vec_sqrt(float x); /* MKL begins with an estimate of the processor; Intel's is to 2^-13, and some last bits differ */
 /* What torch takes for the float32 in between of a bfloat16 or float16 tensor. */
 float half_exp(float x);
 float half_log(float x);

@@ -1,6 +1,6 @@
-/* exp, sin, cos and log as MKL gives them in its high accuracy on processors of other makers than Intel. exp and log were worked
- * out from their results; the numbers of sin and cos and the order of their steps are those of the form for AVX-512 that NumPy
- * publishes (github.com/numpy/SVML, BSD licence) without its fused steps. */
+/* exp, sin, cos, log and square roots as MKL gives them in its high accuracy on processors of other makers than Intel. exp, log and
+ * square roots were worked out from their results; the numbers of sin and cos and the order of their steps are those of the form
+ * for AVX-512 that NumPy publishes (github.com/numpy/SVML, BSD licence) without its fused steps. */
 #include "vecmath.h"
 #include <math.h>
 #include <stdint.h>
@@ -96,4 +96,20 @@ float vec_log(float x) {
     float m = ldexpf(x, -k), r = m - 1, p = c[0];
     for (int i = 1; i < 9; i++) p = p * r + c[i];
     return (float)k * 0x1.62e4p-1f + ((float)k * 0x1.7f7d1cp-20f + (p * r * r + r));
+}
+
+/* ---- square roots -------------------------------------------------------------------------------------------------- */
+
+/* 1 / sqrt(x) for x in 1 .. 4 as a processor estimates it: that of the middle of 2^13 neighbours, to 2^-12. */
+static float inverse_root_estimate(float x) {
+    double width = x < 2 ? 0x1p-10 : 0x1p-9, middle = (floor((double)x / width) + 0.5) * width;
+    return (float)(floor(0x1p12 / sqrt(middle) + 0.5) * 0x1p-12);
+}
+/* Two steps from the estimate, one float32 operation after the other. */
+float vec_sqrt(float x) {
+    if (!(x >= 0x1p-126f) || isinf(x)) return sqrtf(x);
+    int halves = ilogbf(x) >= 0 ? ilogbf(x) / 2 : (ilogbf(x) - 1) / 2;
+    float m = ldexpf(x, -2 * halves), y = inverse_root_estimate(m), s = m * y, h = 0.5f * y;
+    float short_of = 0.5f - s * h, root = s + s * short_of, half_inverse = h + h * short_of;
+    return ldexpf(root + (m - root * root) * half_inverse, halves);
 }

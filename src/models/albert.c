@@ -97,9 +97,7 @@ static void AlbertPreTrainedModel_init_weights(mod *m, const cfg *c) {
 static const model_facts AlbertPreTrainedModel = {
     .config = "AlbertConfig",
     .base_model_prefix = "albert",
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = AlbertPreTrainedModel_init_weights,
 };
 #define TIES                                                                         \
@@ -110,11 +108,11 @@ const family family_albert = {
     .name = "albert",
     .configs = CONFIGS({.name = "AlbertConfig", .model_type = "albert"}),
     .models = MODELS(
-        {"AlbertModel", AlbertModel, &AlbertPreTrainedModel, {0}},
-        {"AlbertForPreTraining", AlbertForPreTraining, &AlbertPreTrainedModel, {.tied_weights_keys = TIES}},
-        {"AlbertForMaskedLM", AlbertForMaskedLM, &AlbertPreTrainedModel, {.tied_weights_keys = TIES}},
-        {"AlbertForSequenceClassification", AlbertForSequenceClassification, &AlbertPreTrainedModel, {0}},
-        {"AlbertForTokenClassification", AlbertForTokenClassification, &AlbertPreTrainedModel, {0}},
-        {"AlbertForQuestionAnswering", AlbertForQuestionAnswering, &AlbertPreTrainedModel, {0}},
-        {"AlbertForMultipleChoice", AlbertForMultipleChoice, &AlbertPreTrainedModel, {0}}),
+        {"AlbertModel", AlbertModel, .like = &AlbertPreTrainedModel},
+        {"AlbertForPreTraining", AlbertForPreTraining, .like = &AlbertPreTrainedModel, .own = {.tied_weights_keys = TIES}},
+        {"AlbertForMaskedLM", AlbertForMaskedLM, .like = &AlbertPreTrainedModel, .own = {.tied_weights_keys = TIES}},
+        {"AlbertForSequenceClassification", AlbertForSequenceClassification, .like = &AlbertPreTrainedModel},
+        {"AlbertForTokenClassification", AlbertForTokenClassification, .like = &AlbertPreTrainedModel},
+        {"AlbertForQuestionAnswering", AlbertForQuestionAnswering, .like = &AlbertPreTrainedModel},
+        {"AlbertForMultipleChoice", AlbertForMultipleChoice, .like = &AlbertPreTrainedModel}),
 };

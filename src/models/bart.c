@@ -6,38 +6,8 @@ static void BartConfig(cfg *c) { /* three labels, of a natural language inferenc
     if (!val_given(get(c, "id2label"))) put(c, "num_labels", val_or(take(c, "num_labels"), val_int(3)), "3 unless given");
 }
 
-static void BartAttention(mod *m, const cfg *c, const char *heads_key, bool keeps, bool cross) {
-    int64_t d = dim(c, "d_model"), heads = dim(c, heads_key);
-    if (d % heads) refuse(c, heads_key, "should divide d_model, which is %lld", (long long)d);
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
-    if (keeps) cache_keys(m, c, heads, d / heads);
-    if (cross) cache_cross(m, c, heads, d / heads, 0);
-}
-static void BartEncoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
-    sub(m, "self_attn", BartAttention, c, "encoder_attention_heads", false, false);
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    act(m, "activation_fn", c, "activation_function");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
-/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
-static bool has_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
-static void BartDecoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
-    sub(m, "self_attn", BartAttention, c, "decoder_attention_heads", true, false);
-    act(m, "activation_fn", c, "activation_function");
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", BartAttention, c, "decoder_attention_heads", false, has_encoder(c));
-    layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
+static void BartEncoderLayer(mod *m, const cfg *c) { seq2seq_encoder_layer(m, c, "BartAttention"); }
+static void BartDecoderLayer(mod *m, const cfg *c) { seq2seq_decoder_layer(m, c, "BartAttention"); }
 static void BartClassificationHead(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     linear(m, "dense", d, d, true);
@@ -47,7 +17,7 @@ static void BartClassificationHead(mod *m, const cfg *c) {
 static void embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     embedding_as(m, "embed_tokens", "BartScaledWordEmbedding", dim(c, "vocab_size"), d, pad(c));
-    embedding_as(m, "embed_positions", "BartLearnedPositionalEmbedding", whole(c, "max_position_embeddings") + 2, d, NO_PAD);
+    embedding_as(m, "embed_positions", "BartLearnedPositionalEmbedding", plus(whole(c, "max_position_embeddings"), 2), d, NO_PAD);
 }
 static void BartEncoder(mod *m, const cfg *c) {
     embeddings(m, c);
@@ -94,9 +64,7 @@ static const model_facts BartPreTrainedModel = {
     .no_split_modules = SET("BartEncoderLayer", "BartDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
     .keys_to_ignore_on_load_unexpected = SET("encoder.version", "decoder.version"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_bart = {

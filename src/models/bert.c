@@ -27,27 +27,14 @@ static void bert_attention(mod *m, const cfg *c, bool cross) {
 }
 static void BertSelfAttention(mod *m, const cfg *c) { bert_attention(m, c, false); }
 static void BertCrossAttention(mod *m, const cfg *c) { bert_attention(m, c, true); }
-static void BertSelfOutput(mod *m, const cfg *c) {
-    int64_t d = dim(c, "hidden_size");
-    linear(m, "dense", d, d, true);
-    layernorm(m, "LayerNorm", d, real(c, "layer_norm_eps"));
-    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
-}
+static void BertSelfOutput(mod *m, const cfg *c) { dense_norm_dropout(m, c, dim(c, "hidden_size"), dim(c, "hidden_size")); }
 static void BertAttention(mod *m, const cfg *c, bool cross) {
     if (cross) sub(m, "self", BertCrossAttention, c);
     else sub(m, "self", BertSelfAttention, c);
     sub(m, "output", BertSelfOutput, c);
 }
-static void BertIntermediate(mod *m, const cfg *c) {
-    linear(m, "dense", dim(c, "hidden_size"), dim(c, "intermediate_size"), true);
-    act(m, "intermediate_act_fn", c, "hidden_act");
-}
-static void BertOutput(mod *m, const cfg *c) {
-    int64_t d = dim(c, "hidden_size");
-    linear(m, "dense", dim(c, "intermediate_size"), d, true);
-    layernorm(m, "LayerNorm", d, real(c, "layer_norm_eps"));
-    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
-}
+static void BertIntermediate(mod *m, const cfg *c) { dense_act(m, c); }
+static void BertOutput(mod *m, const cfg *c) { dense_norm_dropout(m, c, dim(c, "intermediate_size"), dim(c, "hidden_size")); }
 static void BertLayer(mod *m, const cfg *c) {
     sub(m, "attention", BertAttention, c, false);
     if (flag(c, "add_cross_attention")) {
@@ -136,9 +123,7 @@ static const model_facts BertPreTrainedModel = {
     .config = "BertConfig",
     .base_model_prefix = "bert",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = BertPreTrainedModel_init_weights,
 };
 #define TIES                                                                          \
@@ -149,13 +134,13 @@ const family family_bert = {
     .name = "bert",
     .configs = CONFIGS({.name = "BertConfig", .model_type = "bert"}),
     .models = MODELS(
-        {"BertModel", BertModel, &BertPreTrainedModel, {.no_split_modules = SET("BertEmbeddings", "BertLayer")}},
-        {"BertForPreTraining", BertForPreTraining, &BertPreTrainedModel, {.tied_weights_keys = TIES}},
-        {"BertLMHeadModel", BertLMHeadModel, &BertPreTrainedModel, {.tied_weights_keys = TIES, .can_generate = YES}},
-        {"BertForMaskedLM", BertForMaskedLM, &BertPreTrainedModel, {.tied_weights_keys = TIES}},
-        {"BertForNextSentencePrediction", BertForNextSentencePrediction, &BertPreTrainedModel, {0}},
-        {"BertForSequenceClassification", BertForSequenceClassification, &BertPreTrainedModel, {0}},
-        {"BertForMultipleChoice", BertForMultipleChoice, &BertPreTrainedModel, {0}},
-        {"BertForTokenClassification", BertForTokenClassification, &BertPreTrainedModel, {0}},
-        {"BertForQuestionAnswering", BertForQuestionAnswering, &BertPreTrainedModel, {0}}),
+        {"BertModel", BertModel, .like = &BertPreTrainedModel, .own = {.no_split_modules = SET("BertEmbeddings", "BertLayer")}},
+        {"BertForPreTraining", BertForPreTraining, .like = &BertPreTrainedModel, .own = {.tied_weights_keys = TIES}},
+        {"BertLMHeadModel", BertLMHeadModel, .like = &BertPreTrainedModel, .own = {.tied_weights_keys = TIES, .can_generate = YES}},
+        {"BertForMaskedLM", BertForMaskedLM, .like = &BertPreTrainedModel, .own = {.tied_weights_keys = TIES}},
+        {"BertForNextSentencePrediction", BertForNextSentencePrediction, .like = &BertPreTrainedModel},
+        {"BertForSequenceClassification", BertForSequenceClassification, .like = &BertPreTrainedModel},
+        {"BertForMultipleChoice", BertForMultipleChoice, .like = &BertPreTrainedModel},
+        {"BertForTokenClassification", BertForTokenClassification, .like = &BertPreTrainedModel},
+        {"BertForQuestionAnswering", BertForQuestionAnswering, .like = &BertPreTrainedModel}),
 };

@@ -68,9 +68,9 @@ const family family_bloom = {
     .name = "bloom",
     .configs = CONFIGS({.name = "BloomConfig", .model_type = "bloom", .post_init = BloomConfig}),
     .models = MODELS(
-        {"BloomModel", BloomModel, &BloomPreTrainedModel, {0}},
-        {"BloomForCausalLM", BloomForCausalLM, &BloomPreTrainedModel, {.tied_weights_keys = TIES, .can_generate = YES}},
-        {"BloomForSequenceClassification", BloomForSequenceClassification, &BloomPreTrainedModel, {0}},
-        {"BloomForTokenClassification", BloomForTokenClassification, &BloomPreTrainedModel, {0}},
-        {"BloomForQuestionAnswering", BloomForQuestionAnswering, &BloomPreTrainedModel, {0}}),
+        {"BloomModel", BloomModel, .like = &BloomPreTrainedModel},
+        {"BloomForCausalLM", BloomForCausalLM, .like = &BloomPreTrainedModel, .own = {.tied_weights_keys = TIES, .can_generate = YES}},
+        {"BloomForSequenceClassification", BloomForSequenceClassification, .like = &BloomPreTrainedModel},
+        {"BloomForTokenClassification", BloomForTokenClassification, .like = &BloomPreTrainedModel},
+        {"BloomForQuestionAnswering", BloomForQuestionAnswering, .like = &BloomPreTrainedModel}),
 };

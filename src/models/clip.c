@@ -30,16 +30,11 @@ static void CLIPTextEmbeddings(mod *m, const cfg *c) {
 }
 static void CLIPAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
+    square_attention(m, d);
 }
 static void CLIPMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    act(m, "activation_fn", c, "hidden_act");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
+    fc_mlp(m, c, d, ff, "hidden_act");
 }
 static void CLIPEncoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
@@ -140,9 +135,7 @@ static const model_facts CLIPPreTrainedModel = {
     .base_model_prefix = "clip",
     .no_split_modules = SET("CLIPTextEmbeddings", "CLIPEncoderLayer", "CLIPVisionEmbeddings"),
     .supports_gradient_checkpointing = YES,
-    .supports_sdpa = YES,
-    .supports_flash_attn = YES,
-    .supports_flex_attn = YES,
+    .supports_sdpa = YES, .supports_flash_attn = YES, .supports_flex_attn = YES,
     .init_weights = CLIPPreTrainedModel_init_weights,
 };
 const family family_clip = {
@@ -152,13 +145,14 @@ const family family_clip = {
         {.name = "CLIPVisionConfig", .model_type = "clip_vision_model", .validate_architecture = heads_divide_hidden_size},
         {.name = "CLIPConfig", .model_type = "clip", .post_init = CLIPConfig}),
     .models = MODELS(
-        {"CLIPTextModel", CLIPTextModel, &CLIPPreTrainedModel, {.config = "CLIPTextConfig", .layout = LAYOUT(PREFIX_REMOVE("text_model"))}},
-        {"CLIPVisionModel", CLIPVisionModel, &CLIPPreTrainedModel,
-         {.config = "CLIPVisionConfig", .main_input_name = "pixel_values", .layout = LAYOUT(PREFIX_REMOVE("vision_model"))}},
-        {"CLIPModel", CLIPModel, &CLIPPreTrainedModel, {0}},
-        {"CLIPTextModelWithProjection", CLIPTextModelWithProjection, &CLIPPreTrainedModel,
-         {.config = "CLIPTextConfig", .base_model_prefix = "text_model"}},
-        {"CLIPVisionModelWithProjection", CLIPVisionModelWithProjection, &CLIPPreTrainedModel,
-         {.config = "CLIPVisionConfig", .base_model_prefix = "vision_model", .main_input_name = "pixel_values"}},
-        {"CLIPForImageClassification", CLIPForImageClassification, &CLIPPreTrainedModel, {.main_input_name = "pixel_values"}}),
+        {"CLIPTextModel", CLIPTextModel, .like = &CLIPPreTrainedModel,
+         .own = {.config = "CLIPTextConfig", .layout = LAYOUT(PREFIX_REMOVE("text_model"))}},
+        {"CLIPVisionModel", CLIPVisionModel, .like = &CLIPPreTrainedModel,
+         .own = {.config = "CLIPVisionConfig", .main_input_name = "pixel_values", .layout = LAYOUT(PREFIX_REMOVE("vision_model"))}},
+        {"CLIPModel", CLIPModel, .like = &CLIPPreTrainedModel},
+        {"CLIPTextModelWithProjection", CLIPTextModelWithProjection, .like = &CLIPPreTrainedModel,
+         .own = {.config = "CLIPTextConfig", .base_model_prefix = "text_model"}},
+        {"CLIPVisionModelWithProjection", CLIPVisionModelWithProjection, .like = &CLIPPreTrainedModel,
+         .own = {.config = "CLIPVisionConfig", .base_model_prefix = "vision_model", .main_input_name = "pixel_values"}},
+        {"CLIPForImageClassification", CLIPForImageClassification, .like = &CLIPPreTrainedModel, .own = {.main_input_name = "pixel_values"}}),
 };

@@ -2,46 +2,24 @@
  * Mirrors models/cohere2, transformers 5.23.0. */
 #include "../build/def.h"
 
-/* Python's i % period == 0, for any number. */
-static bool divides(val period, int64_t i) {
-    if (period.kind == VAL_INT) return i % period.i == 0;
-    return period.kind == VAL_BOOL || fmod((double)i, period.d) == 0;
-}
-static void alternate_layer_types(cfg *c) {
-    val period = take(c, "sliding_window_pattern");
-    int64_t n = count(c, "num_hidden_layers");
-    if (period.kind == VAL_ABSENT) period = val_int(4);
-    bool is_number = period.kind == VAL_INT || period.kind == VAL_BOOL || period.kind == VAL_REAL;
-    if (!is_number || !val_true(period)) {
-        refuse(c, NULL, "without layer_types, sliding_window_pattern has to be a number other than 0");
-        return;
-    }
-    val *types = list_room(c, "num_hidden_layers", &n);
-    for (int64_t i = 0; i < n; i++) types[i] = val_text(divides(period, i + 1) ? "full_attention" : "sliding_attention");
-    put(c, "layer_types", list_in(types, n), "full_attention every sliding_window_pattern layers");
-}
 static void Cohere2Config(cfg *c) {
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     derive_int(c, "head_dim", dim(c, "hidden_size") / dim(c, "num_attention_heads"), "hidden_size / num_attention_heads");
-    if (!has(c, "layer_types")) alternate_layer_types(c);
+    if (has(c, "layer_types")) return;
+    val period = take(c, "sliding_window_pattern");
+    alternate_layer_types(c, period.kind == VAL_ABSENT ? val_int(4) : period, "sliding_window_pattern", 1, "sliding_attention");
 }
 
 static void Cohere2Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), head = dim(c, "head_dim");
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     cache_keys(m, c, kv_heads, head);
 }
 static void Cohere2MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void Cohere2LayerNorm(mod *m, const char *name, const cfg *c) {
     real(c, "layer_norm_eps"); /* read, not printed */
@@ -69,9 +47,7 @@ static const model_facts Cohere2PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Cohere2DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_cohere2 = {
@@ -79,8 +55,5 @@ const family family_cohere2 = {
     .configs = CONFIGS({.name = "Cohere2Config", .model_type = "cohere2", .post_init = Cohere2Config}),
     .models = MODELS({"Cohere2Model", Cohere2Model, .like = &Cohere2PreTrainedModel},
                      {"Cohere2ForCausalLM", Cohere2ForCausalLM, .like = &Cohere2PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}}),
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}}),
 };

@@ -28,18 +28,10 @@ static void ConvNextEmbeddings(mod *m, const cfg *c) {
     patches(m, c, "patch_embeddings", d);
     ConvNextLayerNorm(m, "layernorm", d);
 }
-static void ConvNextDropPath(mod *m, num p) { extra_repr(m, "p=%s", show(m, p)); }
-/* The layers of the stages before this many. */
-static int64_t layers_before(const cfg *c, int64_t stages) {
-    int64_t n = 0;
-    val depths = get(c, "depths");
-    for (int64_t i = 0; i < stages && i < len(c, "depths"); i++) n += depths.items[i].i;
-    return n;
-}
 /* Rates rise evenly over all layers of the model; `first` of them lie before this stage. */
 static num drop_path_rate(mod *m, const cfg *c, int64_t first) {
     double most = real(c, "drop_path_rate").d;
-    return most == 0 ? num_f(0) : linspace(m, 0, most, layers_before(c, INT64_MAX), first + layer_idx(m));
+    return most == 0 ? num_f(0) : linspace(m, 0, most, sum_before(c, "depths", INT64_MAX), first + layer_idx(m));
 }
 static void ConvNextLayer(mod *m, const cfg *c, int64_t d, int64_t first) {
     num rate = drop_path_rate(m, c, first);
@@ -50,14 +42,13 @@ static void ConvNextLayer(mod *m, const cfg *c, int64_t d, int64_t first) {
     act(m, "act", c, "hidden_act");
     linear(m, "pwconv2", 4 * d, d, true);
     if (scale > 0) param(m, "layer_scale_parameter", FULL(scale), d);
-    if (rate.d > 0) sub(m, "drop_path", ConvNextDropPath, rate);
-    else identity(m, "drop_path");
+    drop_path(m, "ConvNextDropPath", rate);
 }
 static void ConvNextStage(mod *m, const cfg *c) {
     int64_t in = layer_dim_before(m, c, "hidden_sizes", dim_at(c, "hidden_sizes", 0));
     int64_t out = layer_dim(m, c, "hidden_sizes"), depth = layer_count(m, c, "depths");
     int64_t stride = layer_first(m) ? 1 : 2;
-    int64_t first = real(c, "drop_path_rate").d == 0 ? 0 : layers_before(c, layer_idx(m));
+    int64_t first = real(c, "drop_path_rate").d == 0 ? 0 : sum_before(c, "depths", layer_idx(m));
     mod *down = module_list(m, "downsampling_layer");
     if (in != out || stride > 1) {
         ConvNextLayerNorm(down, next_name(down), in);

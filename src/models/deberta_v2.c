@@ -46,10 +46,7 @@ static void DebertaV2Attention(mod *m, const cfg *c) {
     sub(m, "self", DisentangledSelfAttention, c);
     sub(m, "output", DebertaV2SelfOutput, c);
 }
-static void DebertaV2Intermediate(mod *m, const cfg *c) {
-    linear(m, "dense", dim(c, "hidden_size"), dim(c, "intermediate_size"), true);
-    act(m, "intermediate_act_fn", c, "hidden_act");
-}
+static void DebertaV2Intermediate(mod *m, const cfg *c) { dense_act(m, c); }
 static void DebertaV2Output(mod *m, const cfg *c) {
     linear(m, "dense", dim(c, "intermediate_size"), dim(c, "hidden_size"), true);
     norm_and_dropout(m, c);
@@ -63,6 +60,7 @@ static void ConvLayer(mod *m, const cfg *c, int64_t kernel) {
     int64_t d = dim(c, "hidden_size");
     conv1d(m, "conv", d, d, .kernel = SIZE1(kernel), .padding = SIZE1((kernel - 1) / 2), .groups = dim_unless(c, "conv_groups", 1));
     norm_and_dropout(m, c);
+    get(c, "conv_act"); /* read, and called by its name */
 }
 static void DebertaV2Embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), narrow = embedding_size(c), positions = dim(c, "max_position_embeddings");
@@ -164,11 +162,11 @@ const family family_deberta_v2 = {
     .name = "deberta_v2",
     .configs = CONFIGS({.name = "DebertaV2Config", .model_type = "deberta-v2", .post_init = DebertaV2Config}),
     .models = MODELS(
-        {"DebertaV2Model", DebertaV2Model, &DebertaV2PreTrainedModel, {0}},
-        {"DebertaV2ForMaskedLM", DebertaV2ForMaskedLM, &DebertaV2PreTrainedModel,
-         {.keys_to_ignore_on_load_unexpected = SET("mask_predictions.*"), .tied_weights_keys = TIES}},
-        {"DebertaV2ForSequenceClassification", DebertaV2ForSequenceClassification, &DebertaV2PreTrainedModel, {0}},
-        {"DebertaV2ForTokenClassification", DebertaV2ForTokenClassification, &DebertaV2PreTrainedModel, {0}},
-        {"DebertaV2ForQuestionAnswering", DebertaV2ForQuestionAnswering, &DebertaV2PreTrainedModel, {0}},
-        {"DebertaV2ForMultipleChoice", DebertaV2ForMultipleChoice, &DebertaV2PreTrainedModel, {0}}),
+        {"DebertaV2Model", DebertaV2Model, .like = &DebertaV2PreTrainedModel},
+        {"DebertaV2ForMaskedLM", DebertaV2ForMaskedLM, .like = &DebertaV2PreTrainedModel,
+         .own = {.keys_to_ignore_on_load_unexpected = SET("mask_predictions.*"), .tied_weights_keys = TIES}},
+        {"DebertaV2ForSequenceClassification", DebertaV2ForSequenceClassification, .like = &DebertaV2PreTrainedModel},
+        {"DebertaV2ForTokenClassification", DebertaV2ForTokenClassification, .like = &DebertaV2PreTrainedModel},
+        {"DebertaV2ForQuestionAnswering", DebertaV2ForQuestionAnswering, .like = &DebertaV2PreTrainedModel},
+        {"DebertaV2ForMultipleChoice", DebertaV2ForMultipleChoice, .like = &DebertaV2PreTrainedModel}),
 };

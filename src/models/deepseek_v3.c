@@ -4,7 +4,7 @@
 
 static void DeepseekV3Config(cfg *c) {
     int64_t rotated = dim(c, "qk_rope_head_dim");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     derive_int(c, "qk_head_dim", dim(c, "qk_nope_head_dim") + rotated, "qk_nope_head_dim + qk_rope_head_dim");
     derive_int(c, "head_dim", rotated, "qk_rope_head_dim");
 }
@@ -12,23 +12,14 @@ static void DeepseekV3Config(cfg *c) {
 static void DeepseekV3RMSNorm(mod *m, const char *name, int64_t d, num eps) { rmsnorm(m, name, "DeepseekV3RMSNorm", d, eps); }
 static void DeepseekV3MLP(mod *m, const cfg *c, int64_t ff) {
     int64_t d = dim(c, "hidden_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void DeepseekV3TopkRouter(mod *m, const cfg *c) {
     int64_t n = dim(c, "num_local_experts");
     param(m, "weight", ZEROS, n, dim(c, "hidden_size"));
     buffer(m, "e_score_correction_bias", ZEROS, DT_DEFAULT, PERSISTENT, n);
 }
-static void DeepseekV3Experts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void DeepseekV3Experts(mod *m, const cfg *c) { stacked_experts(m, c, "num_local_experts", "moe_intermediate_size"); }
 static void DeepseekV3MoE(mod *m, const cfg *c) {
     sub(m, "experts", DeepseekV3Experts, c);
     sub(m, "gate", DeepseekV3TopkRouter, c);
@@ -92,10 +83,7 @@ static void DeepseekV3PreTrainedModel_init_weights(mod *m, const cfg *c) {
     if (is_a(m, "DeepseekV3TopkRouter")) {
         init_normal(m, "weight", 0, real(c, "initializer_range").d);
         init_zeros(m, "e_score_correction_bias");
-    } else if (is_a(m, "DeepseekV3Experts")) {
-        init_normal(m, "gate_up_proj", 0, real(c, "initializer_range").d);
-        init_normal(m, "down_proj", 0, real(c, "initializer_range").d);
-    }
+    } else if (is_a(m, "DeepseekV3Experts")) init_stacked_experts(m, real(c, "initializer_range").d);
 }
 
 static const model_facts DeepseekV3PreTrainedModel = {
@@ -104,9 +92,7 @@ static const model_facts DeepseekV3PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("DeepseekV3DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .uses_experts_implementation = YES,
     .keep_in_fp32_modules_strict = SET("e_score_correction_bias"),
     .keys_to_ignore_on_load_unexpected = SET("model\\.layers\\.61.*"),
@@ -119,10 +105,7 @@ const family family_deepseek_v3 = {
                         .layout = LAYOUT(EXPERTS("mlp.experts", "gate_proj", "up_proj", "down_proj"))}),
     .models = MODELS({"DeepseekV3Model", DeepseekV3Model, .like = &DeepseekV3PreTrainedModel},
                      {"DeepseekV3ForCausalLM", DeepseekV3ForCausalLM, .like = &DeepseekV3PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"DeepseekV3ForSequenceClassification", GenericForSequenceClassification, .like = &DeepseekV3PreTrainedModel},
                      {"DeepseekV3ForTokenClassification", GenericForTokenClassification, .like = &DeepseekV3PreTrainedModel}),
 };

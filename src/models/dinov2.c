@@ -9,11 +9,7 @@ static void Dinov2Config(cfg *c) {
     backbone_outputs(c, take(c, "out_features"), take(c, "out_indices"));
 }
 
-static void Dinov2PatchEmbeddings(mod *m, const cfg *c) {
-    pair patch = dim_pair(c, "patch_size");
-    conv2d(m, "projection", dim(c, "num_channels"), dim(c, "hidden_size"), .kernel = SIZE2(patch.h, patch.w),
-           .stride = SIZE2(patch.h, patch.w));
-}
+static void Dinov2PatchEmbeddings(mod *m, const cfg *c) { patch_projection(m, c); }
 static void Dinov2Embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     pair image = dim_pair(c, "image_size"), patch = dim_pair(c, "patch_size");
@@ -28,19 +24,14 @@ static void Dinov2Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads");
     int64_t width = heads * (known(c, "head_dim") ? dim(c, "head_dim") : d / heads);
     bool bias = flag(c, "qkv_bias");
-    linear(m, "q_proj", d, width, bias);
-    linear(m, "k_proj", d, width, bias);
-    linear(m, "v_proj", d, width, bias);
-    linear(m, "o_proj", width, d, true);
+    attention_projections(m, d, width, width, bias, true);
 }
 static void Dinov2LayerScale(mod *m, const cfg *c) {
     param(m, "lambda1", FULL(real(c, "layerscale_value").d), dim(c, "hidden_size"));
 }
 static void Dinov2MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = d * dim(c, "mlp_ratio");
-    act(m, "activation_fn", c, "hidden_act");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
+    fc_mlp(m, c, d, ff, "hidden_act");
 }
 /* Two thirds of the plain width, rounded up to a multiple of 8. */
 static void Dinov2SwiGLUFFN(mod *m, const cfg *c) {
@@ -50,15 +41,13 @@ static void Dinov2SwiGLUFFN(mod *m, const cfg *c) {
     linear(m, "down_proj", ff, d, true);
     act_named(m, "act_fn", "silu");
 }
-static void Dinov2DropPath(mod *m, num p) { extra_repr(m, "p=%s", show(m, p)); }
 static void Dinov2Layer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     num eps = real(c, "layer_norm_eps"), rate = real(c, "drop_path_rate");
     layernorm(m, "norm1", d, eps);
     sub(m, "attention", Dinov2Attention, c);
     sub(m, "layer_scale1", Dinov2LayerScale, c);
-    if (rate.d > 0) sub(m, "drop_path", Dinov2DropPath, rate);
-    else identity(m, "drop_path");
+    drop_path(m, "Dinov2DropPath", rate);
     layernorm(m, "norm2", d, eps);
     if (flag(c, "use_swiglu_ffn")) sub(m, "mlp", Dinov2SwiGLUFFN, c);
     else sub(m, "mlp", Dinov2MLP, c);
@@ -103,9 +92,7 @@ static const model_facts Dinov2PreTrainedModel = {
     .main_input_name = "pixel_values",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Dinov2Embeddings", "Dinov2Layer"),
-    .supports_sdpa = YES,
-    .supports_flash_attn = YES,
-    .supports_flex_attn = YES,
+    .supports_sdpa = YES, .supports_flash_attn = YES, .supports_flex_attn = YES,
     .init_weights = Dinov2PreTrainedModel_init_weights,
 };
 /* Files name attention as BERT does, and hold the gate and the way up of SwiGLU as one. */

@@ -75,16 +75,14 @@ static void DistilBertForMultipleChoice(mod *m, const cfg *c) { classifier(m, c,
 
 static void DistilBertPreTrainedModel_init_weights(mod *m, const cfg *c) {
     init_weights(m, c);
-    if (is_a(m, "Embeddings") && flag(c, "sinusoidal_pos_embds")) init_made(m, "position_embeddings.weight", ALTERNATING_SINUSOIDS(10000));
+    if (is_a(m, "Embeddings") && flag(c, "sinusoidal_pos_embds")) init_made(m, "position_embeddings.weight", DOUBLE_SINUSOIDS_IN_TURN(10000));
 }
 
 static const model_facts DistilBertPreTrainedModel = {
     .config = "DistilBertConfig",
     .base_model_prefix = "distilbert",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = DistilBertPreTrainedModel_init_weights,
 };
 
@@ -92,11 +90,11 @@ const family family_distilbert = {
     .name = "distilbert",
     .configs = CONFIGS({.name = "DistilBertConfig", .model_type = "distilbert"}),
     .models = MODELS(
-        {"DistilBertModel", DistilBertModel, &DistilBertPreTrainedModel, {0}},
-        {"DistilBertForMaskedLM", DistilBertForMaskedLM, &DistilBertPreTrainedModel,
-         {.tied_weights_keys = MAP({"vocab_projector.weight", "distilbert.embeddings.word_embeddings.weight"})}},
-        {"DistilBertForSequenceClassification", DistilBertForSequenceClassification, &DistilBertPreTrainedModel, {0}},
-        {"DistilBertForQuestionAnswering", DistilBertForQuestionAnswering, &DistilBertPreTrainedModel, {0}},
-        {"DistilBertForTokenClassification", DistilBertForTokenClassification, &DistilBertPreTrainedModel, {0}},
-        {"DistilBertForMultipleChoice", DistilBertForMultipleChoice, &DistilBertPreTrainedModel, {0}}),
+        {"DistilBertModel", DistilBertModel, .like = &DistilBertPreTrainedModel},
+        {"DistilBertForMaskedLM", DistilBertForMaskedLM, .like = &DistilBertPreTrainedModel,
+         .own = {.tied_weights_keys = MAP({"vocab_projector.weight", "distilbert.embeddings.word_embeddings.weight"})}},
+        {"DistilBertForSequenceClassification", DistilBertForSequenceClassification, .like = &DistilBertPreTrainedModel},
+        {"DistilBertForQuestionAnswering", DistilBertForQuestionAnswering, .like = &DistilBertPreTrainedModel},
+        {"DistilBertForTokenClassification", DistilBertForTokenClassification, .like = &DistilBertPreTrainedModel},
+        {"DistilBertForMultipleChoice", DistilBertForMultipleChoice, .like = &DistilBertPreTrainedModel}),
 };

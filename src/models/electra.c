@@ -26,27 +26,14 @@ static void electra_attention(mod *m, const cfg *c, bool cross) {
 }
 static void ElectraSelfAttention(mod *m, const cfg *c) { electra_attention(m, c, false); }
 static void ElectraCrossAttention(mod *m, const cfg *c) { electra_attention(m, c, true); }
-static void ElectraSelfOutput(mod *m, const cfg *c) {
-    int64_t d = dim(c, "hidden_size");
-    linear(m, "dense", d, d, true);
-    layernorm(m, "LayerNorm", d, real(c, "layer_norm_eps"));
-    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
-}
+static void ElectraSelfOutput(mod *m, const cfg *c) { dense_norm_dropout(m, c, dim(c, "hidden_size"), dim(c, "hidden_size")); }
 static void ElectraAttention(mod *m, const cfg *c, bool cross) {
     if (cross) sub(m, "self", ElectraCrossAttention, c);
     else sub(m, "self", ElectraSelfAttention, c);
     sub(m, "output", ElectraSelfOutput, c);
 }
-static void ElectraIntermediate(mod *m, const cfg *c) {
-    linear(m, "dense", dim(c, "hidden_size"), dim(c, "intermediate_size"), true);
-    act(m, "intermediate_act_fn", c, "hidden_act");
-}
-static void ElectraOutput(mod *m, const cfg *c) {
-    int64_t d = dim(c, "hidden_size");
-    linear(m, "dense", dim(c, "intermediate_size"), d, true);
-    layernorm(m, "LayerNorm", d, real(c, "layer_norm_eps"));
-    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
-}
+static void ElectraIntermediate(mod *m, const cfg *c) { dense_act(m, c); }
+static void ElectraOutput(mod *m, const cfg *c) { dense_norm_dropout(m, c, dim(c, "intermediate_size"), dim(c, "hidden_size")); }
 static void ElectraLayer(mod *m, const cfg *c) {
     sub(m, "attention", ElectraAttention, c, false);
     if (flag(c, "add_cross_attention")) {
@@ -80,20 +67,7 @@ static void ElectraClassificationHead(mod *m, const cfg *c) {
     dropout(m, "dropout", classifier_dropout(c));
     linear(m, "out_proj", d, num_labels(c), true);
 }
-static void dropout_if_any(mod *m, const char *name, const cfg *c, const char *key) {
-    if (known(c, key) && real(c, key).d > 0) dropout(m, name, real(c, key));
-    else identity(m, name);
-}
-static void ElectraSequenceSummary(mod *m, const cfg *c) {
-    int64_t d = dim(c, "hidden_size");
-    if (!strcmp(text(c, "summary_type"), "attn")) refuse(c, "summary_type", "the reference has no such summary");
-    if (flag(c, "summary_use_proj")) linear(m, "summary", d, flag_or(c, "summary_proj_to_labels", false) ? num_labels(c) : d, true);
-    else identity(m, "summary");
-    if (flag(c, "summary_activation")) act(m, "activation", c, "summary_activation");
-    else identity(m, "activation");
-    dropout_if_any(m, "first_dropout", c, "summary_first_dropout");
-    dropout_if_any(m, "last_dropout", c, "summary_last_dropout");
-}
+static void ElectraSequenceSummary(mod *m, const cfg *c) { sequence_summary(m, c, num_labels(c)); }
 
 static void ElectraModel(mod *m, const cfg *c) {
     int64_t narrow = dim(c, "embedding_size"), d = dim(c, "hidden_size");
@@ -135,9 +109,7 @@ static const model_facts ElectraPreTrainedModel = {
     .config = "ElectraConfig",
     .base_model_prefix = "electra",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 #define TIES MAP({"generator_lm_head.weight", "electra.embeddings.word_embeddings.weight"})
 
@@ -145,12 +117,12 @@ const family family_electra = {
     .name = "electra",
     .configs = CONFIGS({.name = "ElectraConfig", .model_type = "electra"}),
     .models = MODELS(
-        {"ElectraModel", ElectraModel, &ElectraPreTrainedModel, {0}},
-        {"ElectraForSequenceClassification", ElectraForSequenceClassification, &ElectraPreTrainedModel, {0}},
-        {"ElectraForPreTraining", ElectraForPreTraining, &ElectraPreTrainedModel, {0}},
-        {"ElectraForMaskedLM", ElectraForMaskedLM, &ElectraPreTrainedModel, {.tied_weights_keys = TIES}},
-        {"ElectraForTokenClassification", ElectraForTokenClassification, &ElectraPreTrainedModel, {0}},
-        {"ElectraForQuestionAnswering", ElectraForQuestionAnswering, &ElectraPreTrainedModel, {0}},
-        {"ElectraForMultipleChoice", ElectraForMultipleChoice, &ElectraPreTrainedModel, {0}},
-        {"ElectraForCausalLM", ElectraForCausalLM, &ElectraPreTrainedModel, {.can_generate = YES, .tied_weights_keys = TIES}}),
+        {"ElectraModel", ElectraModel, .like = &ElectraPreTrainedModel},
+        {"ElectraForSequenceClassification", ElectraForSequenceClassification, .like = &ElectraPreTrainedModel},
+        {"ElectraForPreTraining", ElectraForPreTraining, .like = &ElectraPreTrainedModel},
+        {"ElectraForMaskedLM", ElectraForMaskedLM, .like = &ElectraPreTrainedModel, .own = {.tied_weights_keys = TIES}},
+        {"ElectraForTokenClassification", ElectraForTokenClassification, .like = &ElectraPreTrainedModel},
+        {"ElectraForQuestionAnswering", ElectraForQuestionAnswering, .like = &ElectraPreTrainedModel},
+        {"ElectraForMultipleChoice", ElectraForMultipleChoice, .like = &ElectraPreTrainedModel},
+        {"ElectraForCausalLM", ElectraForCausalLM, .like = &ElectraPreTrainedModel, .own = {.can_generate = YES, .tied_weights_keys = TIES}}),
 };

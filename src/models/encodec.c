@@ -129,5 +129,5 @@ static const model_facts EncodecPreTrainedModel = {
 const family family_encodec = {
     .name = "encodec",
     .configs = CONFIGS({.name = "EncodecConfig", .model_type = "encodec", .post_init = EncodecConfig, .validate_architecture = known_norm}),
-    .models = MODELS({"EncodecModel", EncodecModel, &EncodecPreTrainedModel, {0}}),
+    .models = MODELS({"EncodecModel", EncodecModel, .like = &EncodecPreTrainedModel}),
 };

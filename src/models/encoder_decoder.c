@@ -28,11 +28,10 @@ static const model_facts EncoderDecoderPreTrainedModel = {
     .main_input_name = "input_ids",
     .can_generate = YES,
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
 };
 const family family_encoder_decoder = {
     .name = "encoder_decoder",
     .configs = CONFIGS({.name = "EncoderDecoderConfig", .model_type = "encoder-decoder"}),
-    .models = MODELS({"EncoderDecoderModel", EncoderDecoderModel, &EncoderDecoderPreTrainedModel, {0}}),
+    .models = MODELS({"EncoderDecoderModel", EncoderDecoderModel, .like = &EncoderDecoderPreTrainedModel}),
 };

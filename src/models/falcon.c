@@ -82,8 +82,7 @@ static const model_facts FalconPreTrainedModel = {
     .base_model_prefix = "transformer",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("FalconDecoderLayer"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
     .init_weights = FalconPreTrainedModel_init_weights,
 };
 

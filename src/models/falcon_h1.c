@@ -9,7 +9,7 @@ static void fill_ones(cfg *c, const char *key, int n) {
     if (!has(c, key)) put(c, key, list_new(c, ones, (size_t)n), "1 each");
 }
 static void FalconH1Config(cfg *c) {
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     if (val_is(get(c, "mamba_d_head"), "auto"))
         derive_int(c, "mamba_d_head", inner_size(c) / dim(c, "mamba_n_heads"), "mamba_d_ssm / mamba_n_heads");
     if (has(c, "time_step_limit") && len(c, "time_step_limit") != 2) refuse(c, "time_step_limit", "is a pair of numbers");
@@ -53,19 +53,13 @@ static void FalconH1Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = known(c, "head_dim") ? dim(c, "head_dim") : d / heads;
     bool bias = flag(c, "attention_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     cache_keys(m, c, kv_heads, head);
 }
 static void FalconH1MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
     bool bias = flag(c, "mlp_bias");
-    linear(m, "gate_proj", d, ff, bias);
-    linear(m, "up_proj", d, ff, bias);
-    linear(m, "down_proj", ff, d, bias);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, bias, "hidden_act");
     if (len(c, "mlp_multipliers") != 2) fail(m, "mlp_multipliers needs two numbers");
 }
 static void FalconH1DecoderLayer(mod *m, const cfg *c) {
@@ -103,8 +97,7 @@ static const model_facts FalconH1PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("FalconH1DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
     .init_weights = FalconH1PreTrainedModel_init_weights,
 };
 
@@ -116,8 +109,5 @@ const family family_falcon_h1 = {
                         .validate_architecture = FalconH1Config_validate}),
     .models = MODELS({"FalconH1Model", FalconH1Model, .like = &FalconH1PreTrainedModel},
                      {"FalconH1ForCausalLM", FalconH1ForCausalLM, .like = &FalconH1PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}}),
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}}),
 };

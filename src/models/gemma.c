@@ -12,19 +12,13 @@ static void GemmaTextScaledWordEmbedding(mod *m, const char *name, int64_t n, in
 }
 static void GemmaMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void GemmaAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), head = dim(c, "head_dim");
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     cache_keys(m, c, kv_heads, head);
 }
 static void GemmaDecoderLayer(mod *m, const cfg *c) {
@@ -59,9 +53,7 @@ static const model_facts GemmaPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("GemmaDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = GemmaPreTrainedModel_init_weights,
 };
 
@@ -69,11 +61,7 @@ const family family_gemma = {
     .name = "gemma",
     .configs = CONFIGS({.name = "GemmaConfig", .model_type = "gemma", .post_init = GemmaConfig}),
     .models = MODELS({"GemmaModel", GemmaModel, .like = &GemmaPreTrainedModel},
-                     {"GemmaForCausalLM", GemmaForCausalLM, .like = &GemmaPreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                     {"GemmaForCausalLM", GemmaForCausalLM, .like = &GemmaPreTrainedModel, .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"GemmaForSequenceClassification", GenericForSequenceClassification, .like = &GemmaPreTrainedModel},
                      {"GemmaForTokenClassification", GenericForTokenClassification, .like = &GemmaPreTrainedModel}),
 };

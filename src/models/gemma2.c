@@ -3,11 +3,7 @@
 #include "../build/def.h"
 
 static void Gemma2Config(cfg *c) {
-    if (has(c, "layer_types")) return;
-    int64_t n = count(c, "num_hidden_layers");
-    val *types = list_room(c, "num_hidden_layers", &n);
-    for (int64_t i = 0; i < n; i++) types[i] = val_text(i % 2 ? "full_attention" : "sliding_attention");
-    put(c, "layer_types", list_in(types, n), "sliding_attention and full_attention in turn");
+    if (!has(c, "layer_types")) alternate_layer_types(c, val_int(2), "2", 1, "sliding_attention");
 }
 
 static void Gemma2TextScaledWordEmbedding(mod *m, const char *name, int64_t n, int64_t d, int64_t padding_idx) {
@@ -16,20 +12,14 @@ static void Gemma2TextScaledWordEmbedding(mod *m, const char *name, int64_t n, i
 }
 static void Gemma2MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_activation");
+    gated_mlp(m, c, d, ff, false, "hidden_activation");
 }
 static void Gemma2Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), head = dim(c, "head_dim");
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
     if (!whole(c, "query_pre_attn_scalar")) refuse(c, "query_pre_attn_scalar", "has no inverse square root");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     cache_keys(m, c, kv_heads, head);
 }
 static void Gemma2DecoderLayer(mod *m, const cfg *c) {
@@ -66,8 +56,7 @@ static const model_facts Gemma2PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Gemma2DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_flex_attn = YES,
     .init_weights = Gemma2PreTrainedModel_init_weights,
 };
 
@@ -79,10 +68,7 @@ const family family_gemma2 = {
                         .validate_architecture = heads_divide_hidden_size}),
     .models = MODELS({"Gemma2Model", Gemma2Model, .like = &Gemma2PreTrainedModel},
                      {"Gemma2ForCausalLM", Gemma2ForCausalLM, .like = &Gemma2PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Gemma2ForSequenceClassification", GenericForSequenceClassification, .like = &Gemma2PreTrainedModel},
                      {"Gemma2ForTokenClassification", GenericForTokenClassification, .like = &Gemma2PreTrainedModel}),
 };

@@ -2,36 +2,19 @@
  * Mirrors models/gemma3, transformers 5.23.0. */
 #include "../build/def.h"
 
-/* Python's i % period == 0, for any number. */
-static bool divides(val period, int64_t i) {
-    if (period.kind == VAL_INT) return i % period.i == 0;
-    return period.kind == VAL_BOOL || fmod((double)i, period.d) == 0;
-}
-/* Every sixth layer attends to everything, unless the config says otherwise. */
-static void alternate_layer_types(cfg *c) {
-    val period = get(c, "_sliding_window_pattern");
-    int64_t n = count(c, "num_hidden_layers");
-    bool is_number = period.kind == VAL_INT || period.kind == VAL_BOOL || period.kind == VAL_REAL;
-    if (!is_number || !val_true(period)) {
-        refuse(c, "_sliding_window_pattern", "without layer_types, sliding_window_pattern has to be a number other than 0");
-        return;
-    }
-    val *types = list_room(c, "num_hidden_layers", &n);
-    for (int64_t i = 0; i < n; i++) types[i] = val_text(divides(period, i + 1) ? "full_attention" : "sliding_attention");
-    put(c, "layer_types", list_in(types, n), "full_attention every sliding_window_pattern layers");
-}
 static void Gemma3TextConfig(cfg *c) {
     if (flag(c, "use_bidirectional_attention")) {
         derive_int(c, "sliding_window", count(c, "sliding_window") / 2 + 1, "sliding_window / 2 + 1");
     }
     val period = leftover(c, "sliding_window_pattern");
     put(c, "_sliding_window_pattern", period.kind == VAL_ABSENT ? val_int(6) : period, "sliding_window_pattern, else 6");
-    if (!has(c, "layer_types")) alternate_layer_types(c);
+    if (has(c, "layer_types")) return;
+    alternate_layer_types(c, get(c, "_sliding_window_pattern"), "sliding_window_pattern", 1, "sliding_attention");
 }
 /* The config keeps the halved window; what is written is the one it came from. */
 static void Gemma3TextConfig_to_dict(cfg *c) {
     if (flag_or(c, "use_bidirectional_attention", false)) {
-        put(c, "sliding_window", val_int((whole(c, "sliding_window") - 1) * 2), "(sliding_window - 1) * 2");
+        put(c, "sliding_window", val_int(times(plus(whole(c, "sliding_window"), -1), 2)), "(sliding_window - 1) * 2");
     }
 }
 
@@ -74,10 +57,7 @@ static void Gemma3TextScaledWordEmbedding(mod *m, const char *name, int64_t n, i
 }
 static void Gemma3MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_activation");
+    gated_mlp(m, c, d, ff, false, "hidden_activation");
 }
 static void Gemma3RMSNorm(mod *m, const char *name, int64_t d, num eps) { rmsnorm_zeros(m, name, "Gemma3RMSNorm", d, eps); }
 static void Gemma3Attention(mod *m, const cfg *c) {
@@ -86,10 +66,7 @@ static void Gemma3Attention(mod *m, const cfg *c) {
     bool bias = flag(c, "attention_bias");
     num eps = real(c, "rms_norm_eps");
     if (!whole(c, "query_pre_attn_scalar")) refuse(c, "query_pre_attn_scalar", "has no inverse square root");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     Gemma3RMSNorm(m, "q_norm", head, eps);
     Gemma3RMSNorm(m, "k_norm", head, eps);
     cache_keys(m, c, kv_heads, head);
@@ -148,9 +125,7 @@ static const model_facts Gemma3PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Gemma3DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = Gemma3PreTrainedModel_init_weights,
 };
 
@@ -171,10 +146,7 @@ const family family_gemma3 = {
     .models = MODELS({"Gemma3TextModel", Gemma3TextModel, .like = &Gemma3PreTrainedModel, .own = {.config = "Gemma3TextConfig"}},
                      {"Gemma3ForCausalLM", Gemma3ForCausalLM, .like = &Gemma3PreTrainedModel,
                       .own = {.config = "Gemma3TextConfig",
-                              .can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                              CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Gemma3Model", Gemma3Model, .like = &Gemma3PreTrainedModel,
                       .own = {.layout = LAYOUT(RENAME("^language_model.model", "language_model"))}},
                      {"Gemma3ForConditionalGeneration", Gemma3ForConditionalGeneration, .like = &Gemma3PreTrainedModel,

@@ -7,23 +7,14 @@ static void Glm4MoeConfig(cfg *c) { leftover_or(c, "partial_rotary_factor", val_
 static void Glm4MoeRMSNorm(mod *m, const char *name, int64_t d, num eps) { rmsnorm(m, name, "Glm4MoeRMSNorm", d, eps); }
 static void Glm4MoeMLP(mod *m, const cfg *c, int64_t ff) {
     int64_t d = dim(c, "hidden_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void Glm4MoeTopkRouter(mod *m, const cfg *c) {
     int64_t n = dim(c, "num_local_experts");
     param(m, "weight", ZEROS, n, dim(c, "hidden_size"));
     buffer(m, "e_score_correction_bias", ZEROS, DT_F32, PERSISTENT, n);
 }
-static void Glm4MoeExperts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void Glm4MoeExperts(mod *m, const cfg *c) { stacked_experts(m, c, "num_local_experts", "moe_intermediate_size"); }
 static void Glm4MoeMoE(mod *m, const cfg *c) {
     sub(m, "experts", Glm4MoeExperts, c);
     sub(m, "gate", Glm4MoeTopkRouter, c);
@@ -34,10 +25,7 @@ static void Glm4MoeAttention(mod *m, const cfg *c) {
     int64_t head = known(c, "head_dim") ? dim(c, "head_dim") : d / heads;
     bool bias = flag(c, "attention_bias");
     num eps = real(c, "rms_norm_eps");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, false);
     if (flag(c, "use_qk_norm")) {
         Glm4MoeRMSNorm(m, "q_norm", head, eps);
         Glm4MoeRMSNorm(m, "k_norm", head, eps);
@@ -70,10 +58,7 @@ static void Glm4MoePreTrainedModel_init_weights(mod *m, const cfg *c) {
     if (is_a(m, "Glm4MoeTopkRouter")) {
         init_normal(m, "weight", 0, real(c, "initializer_range").d);
         init_zeros(m, "e_score_correction_bias");
-    } else if (is_a(m, "Glm4MoeExperts")) {
-        init_normal(m, "gate_up_proj", 0, real(c, "initializer_range").d);
-        init_normal(m, "down_proj", 0, real(c, "initializer_range").d);
-    }
+    } else if (is_a(m, "Glm4MoeExperts")) init_stacked_experts(m, real(c, "initializer_range").d);
 }
 
 static const model_facts Glm4MoePreTrainedModel = {
@@ -82,9 +67,7 @@ static const model_facts Glm4MoePreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Glm4MoeDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .uses_experts_implementation = YES,
     .keep_in_fp32_modules_strict = SET("e_score_correction_bias"),
     .keys_to_ignore_on_load_unexpected = SET("model\\.layers\\.92.*", "model\\.layers\\.46.*"),
@@ -97,8 +80,5 @@ const family family_glm4_moe = {
                         .layout = LAYOUT(EXPERTS("mlp.experts", "gate_proj", "up_proj", "down_proj"))}),
     .models = MODELS({"Glm4MoeModel", Glm4MoeModel, .like = &Glm4MoePreTrainedModel},
                      {"Glm4MoeForCausalLM", Glm4MoeForCausalLM, .like = &Glm4MoePreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}}),
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}}),
 };

@@ -31,20 +31,7 @@ static void GPT2Block(mod *m, const cfg *c) {
     }
     sub(m, "mlp", GPT2MLP, c, dim_or(c, "n_inner", 4 * d));
 }
-static void dropout_if_any(mod *m, const char *name, const cfg *c, const char *key) {
-    if (known(c, key) && real(c, key).d > 0) dropout(m, name, real(c, key));
-    else identity(m, name);
-}
-static void GPT2SequenceSummary(mod *m, const cfg *c, int64_t labels) {
-    int64_t d = dim(c, "hidden_size");
-    if (!strcmp(text(c, "summary_type"), "attn")) refuse(c, "summary_type", "the reference has no such summary");
-    if (flag(c, "summary_use_proj")) linear(m, "summary", d, flag(c, "summary_proj_to_labels") ? labels : d, true);
-    else identity(m, "summary");
-    if (flag(c, "summary_activation")) act(m, "activation", c, "summary_activation");
-    else identity(m, "activation");
-    dropout_if_any(m, "first_dropout", c, "summary_first_dropout");
-    dropout_if_any(m, "last_dropout", c, "summary_last_dropout");
-}
+static void GPT2SequenceSummary(mod *m, const cfg *c, int64_t labels) { sequence_summary(m, c, labels); }
 
 static void GPT2Model(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
@@ -96,8 +83,7 @@ static const model_facts GPT2PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("GPT2Block"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
     .keys_to_ignore_on_load_unexpected = SET("attn.bias", "crossattention.bias"),
     .init_weights = GPT2PreTrainedModel_init_weights,
 };
@@ -107,10 +93,10 @@ const family family_gpt2 = {
     .name = "gpt2",
     .configs = CONFIGS({.name = "GPT2Config", .model_type = "gpt2", .also = SET("gpt-sw3")}),
     .models = MODELS(
-        {"GPT2Model", GPT2Model, &GPT2PreTrainedModel, {0}},
-        {"GPT2LMHeadModel", GPT2LMHeadModel, &GPT2PreTrainedModel, {.tied_weights_keys = TIES, .can_generate = YES}},
-        {"GPT2DoubleHeadsModel", GPT2DoubleHeadsModel, &GPT2PreTrainedModel, {.tied_weights_keys = TIES, .can_generate = YES}},
-        {"GPT2ForSequenceClassification", GPT2ForSequenceClassification, &GPT2PreTrainedModel, {0}},
-        {"GPT2ForTokenClassification", GPT2ForTokenClassification, &GPT2PreTrainedModel, {0}},
-        {"GPT2ForQuestionAnswering", GPT2ForQuestionAnswering, &GPT2PreTrainedModel, {0}}),
+        {"GPT2Model", GPT2Model, .like = &GPT2PreTrainedModel},
+        {"GPT2LMHeadModel", GPT2LMHeadModel, .like = &GPT2PreTrainedModel, .own = {.tied_weights_keys = TIES, .can_generate = YES}},
+        {"GPT2DoubleHeadsModel", GPT2DoubleHeadsModel, .like = &GPT2PreTrainedModel, .own = {.tied_weights_keys = TIES, .can_generate = YES}},
+        {"GPT2ForSequenceClassification", GPT2ForSequenceClassification, .like = &GPT2PreTrainedModel},
+        {"GPT2ForTokenClassification", GPT2ForTokenClassification, .like = &GPT2PreTrainedModel},
+        {"GPT2ForQuestionAnswering", GPT2ForQuestionAnswering, .like = &GPT2PreTrainedModel}),
 };

@@ -1,5 +1,5 @@
 /* GPT-Neo: GPT-2 with every second layer looking back no further than a window; no scale in attention. Mirrors models/gpt_neo,
- * transformers 5.23.0. */
+ * transformers 5.23.0. Its _init_weights() adds nothing to the constructors'. */
 #include "../build/def.h"
 
 /* [[["global", "local"], 2]] is global, local, global, local. */

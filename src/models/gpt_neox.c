@@ -74,9 +74,7 @@ static const model_facts GPTNeoXPreTrainedModel = {
     .no_split_modules = SET("GPTNeoXLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
     .keys_to_ignore_on_load_unexpected = SET("attention.bias", "attention.masked_bias"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_gpt_neox = {
@@ -88,10 +86,7 @@ const family family_gpt_neox = {
     .models = MODELS(
         {"GPTNeoXModel", GPTNeoXModel, .like = &GPTNeoXPreTrainedModel},
         {"GPTNeoXForCausalLM", GPTNeoXForCausalLM, .like = &GPTNeoXPreTrainedModel,
-         .own = {.can_generate = YES,
-                 .tied_weights_keys = MAP({"lm_head.weight", "gpt_neox.embed_in.weight"}),
-                 .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                 .pp_plan = SET("lm_head"),
+         .own = {CAUSAL_LM("gpt_neox.embed_in.weight"),
                  .layout = LAYOUT(RENAME("^embed_out\\.", "lm_head."))}},
         {"GPTNeoXForSequenceClassification", GPTNeoXForSequenceClassification, .like = &GPTNeoXPreTrainedModel},
         {"GPTNeoXForTokenClassification", GPTNeoXForTokenClassification, .like = &GPTNeoXPreTrainedModel},

@@ -10,14 +10,8 @@ static val default_rope(cfg *c) {
     all = dict_put(c, all, "truncate", val_bool(false));
     return dict_put(c, all, "original_max_position_embeddings", val_int(4096));
 }
-static void alternate_layer_types(cfg *c) {
-    int64_t n = count(c, "num_hidden_layers");
-    val *types = list_room(c, "num_hidden_layers", &n);
-    for (int64_t i = 0; i < n; i++) types[i] = val_text(i % 2 ? "full_attention" : "sliding_attention");
-    put(c, "layer_types", list_in(types, n), "sliding_attention and full_attention in turn");
-}
 static void GptOssConfig(cfg *c) {
-    if (!has(c, "layer_types")) alternate_layer_types(c);
+    if (!has(c, "layer_types")) alternate_layer_types(c, val_int(2), "2", 1, "sliding_attention");
     if (!has(c, "rope_parameters")) put(c, "rope_parameters", default_rope(c), "yarn, factor 32");
 }
 
@@ -42,10 +36,7 @@ static void GptOssAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), head = dim(c, "head_dim");
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     param(m, "sinks", EMPTY, heads);
     cache_keys(m, c, kv_heads, head);
 }
@@ -91,8 +82,7 @@ static const model_facts GptOssPreTrainedModel = {
     .no_split_modules = SET("GptOssDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
     .keep_in_fp32_modules = SET("post_attention_layernorm", "input_layernorm", "norm"),
-    .supports_flash_attn = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_flex_attn = YES,
     .uses_experts_implementation = YES,
     .compatible_flash_implementations = SET("kernels-community/vllm-flash-attn3", "flash_attention_4", "kernels-community/metal-flash-sdpa",
         "kernels-community/aiter-flash-attn"),
@@ -104,10 +94,7 @@ const family family_gpt_oss = {
     .configs = CONFIGS({.name = "GptOssConfig", .model_type = "gpt_oss", .post_init = GptOssConfig}),
     .models = MODELS({"GptOssModel", GptOssModel, .like = &GptOssPreTrainedModel},
                      {"GptOssForCausalLM", GptOssForCausalLM, .like = &GptOssPreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"GptOssForSequenceClassification", GenericForSequenceClassification, .like = &GptOssPreTrainedModel},
                      {"GptOssForTokenClassification", GenericForTokenClassification, .like = &GptOssPreTrainedModel}),
 };

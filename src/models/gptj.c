@@ -1,5 +1,5 @@
 /* GPT-J: attention and MLP side by side behind one norm, rotary sinusoids in a table of each layer. Mirrors models/gptj,
- * transformers 5.23.0. */
+ * transformers 5.23.0. Its _init_weights() adds nothing to the constructors'. */
 #include "../build/def.h"
 
 static void GPTJAttention(mod *m, const cfg *c) {

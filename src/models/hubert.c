@@ -5,33 +5,7 @@
 static void HubertConfig(cfg *c) {
     derive_int(c, "num_feat_extract_layers", len(c, "conv_dim"), "len(conv_dim)");
 }
-/* A file may name num_feat_extract_layers itself, as anything at all. */
-static void hubert_convs_agree(const cfg *c) {
-    val layers = get(c, "num_feat_extract_layers");
-    for (const char *const *key = SET("conv_stride", "conv_kernel", "conv_dim"); *key; key++)
-        if (!val_equal(layers, val_int(len(c, *key)))) refuse(c, *key, "should have as many items as num_feat_extract_layers says");
-}
 
-static int64_t hubert_conv(mod *m, const cfg *c) {
-    int64_t in = layer_dim_before(m, c, "conv_dim", 1), out = layer_dim(m, c, "conv_dim");
-    int64_t kernel = layer_dim(m, c, "conv_kernel"), stride = layer_dim(m, c, "conv_stride");
-    conv1d(m, "conv", in, out, .kernel = SIZE1(kernel), .stride = SIZE1(stride), .no_bias = !flag(c, "conv_bias"));
-    return out;
-}
-static void HubertNoLayerNormConvLayer(mod *m, const cfg *c) {
-    hubert_conv(m, c);
-    act(m, "activation", c, "feat_extract_activation");
-}
-static void HubertLayerNormConvLayer(mod *m, const cfg *c) {
-    int64_t out = hubert_conv(m, c);
-    layernorm(m, "layer_norm", out, num_f(1e-5));
-    act(m, "activation", c, "feat_extract_activation");
-}
-static void HubertGroupNormConvLayer(mod *m, const cfg *c) {
-    int64_t out = hubert_conv(m, c);
-    act(m, "activation", c, "feat_extract_activation");
-    groupnorm(m, "layer_norm", out, out, num_f(1e-5), true);
-}
 static void HubertPositionalConvEmbedding(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), k = dim(c, "num_conv_pos_embeddings"), groups = dim(c, "num_conv_pos_embedding_groups");
     mod *conv = conv1d(m, "conv", d, d, .kernel = SIZE1(k), .padding = SIZE1(k / 2), .groups = groups);
@@ -40,21 +14,7 @@ static void HubertPositionalConvEmbedding(mod *m, const cfg *c) {
     done(child(m, "padding", "HubertSamePadLayer"));
     act(m, "activation", c, "feat_extract_activation");
 }
-/* Only the first layer is normed. */
-static void hubert_group_convs(mod *m, const cfg *c) {
-    mod *convs = list_open(m, "conv_layers", "ModuleList", dim(c, "num_feat_extract_layers"));
-    for (mod *conv = list_next(convs, "HubertGroupNormConvLayer"); conv;
-         done(conv), conv = list_next(convs, "HubertNoLayerNormConvLayer")) {
-        if (layer_first(conv)) HubertGroupNormConvLayer(conv, c);
-        else HubertNoLayerNormConvLayer(conv, c);
-    }
-}
-static void HubertFeatureEncoder(mod *m, const cfg *c) {
-    const char *norm = text(c, "feat_extract_norm");
-    if (!strcmp(norm, "group")) hubert_group_convs(m, c);
-    else if (!strcmp(norm, "layer")) list(m, "conv_layers", dim(c, "num_feat_extract_layers"), HubertLayerNormConvLayer, c);
-    else refuse(c, "feat_extract_norm", "should be \"group\" or \"layer\"");
-}
+static void HubertFeatureEncoder(mod *m, const cfg *c) { speech_convs(m, c, "Hubert"); }
 static void HubertFeatureProjection(mod *m, const cfg *c) {
     int64_t features = dim_at(c, "conv_dim", len(c, "conv_dim") - 1);
     if (flag(c, "feat_proj_layer_norm")) layernorm(m, "layer_norm", features, real(c, "layer_norm_eps"));
@@ -64,10 +24,7 @@ static void HubertFeatureProjection(mod *m, const cfg *c) {
 static void HubertAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     if (d % dim(c, "num_attention_heads")) refuse(c, "num_attention_heads", "should divide hidden_size, which is %lld", (long long)d);
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
+    square_attention(m, d);
 }
 static void HubertFeedForward(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
@@ -149,9 +106,7 @@ static const model_facts HubertPreTrainedModel = {
     .main_input_name = "input_values",
     .no_split_modules = SET("HubertEncoderLayer", "ParametrizedConv1d"),
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = HubertPreTrainedModel_init_weights,
 };
 const family family_hubert = {
@@ -159,9 +114,9 @@ const family family_hubert = {
     .configs = CONFIGS({.name = "HubertConfig",
                         .model_type = "hubert",
                         .post_init = HubertConfig,
-                        .validate_architecture = hubert_convs_agree}),
+                        .validate_architecture = speech_convs_agree}),
     .models = MODELS(
-        {"HubertModel", HubertModel, &HubertPreTrainedModel, {0}},
-        {"HubertForCTC", HubertForCTC, &HubertPreTrainedModel, {0}},
-        {"HubertForSequenceClassification", HubertForSequenceClassification, &HubertPreTrainedModel, {0}}),
+        {"HubertModel", HubertModel, .like = &HubertPreTrainedModel},
+        {"HubertForCTC", HubertForCTC, .like = &HubertPreTrainedModel},
+        {"HubertForSequenceClassification", HubertForSequenceClassification, .like = &HubertPreTrainedModel}),
 };

@@ -16,16 +16,11 @@ static void Idefics3VisionEmbeddings(mod *m, const cfg *c) {
 static void Idefics3VisionAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     if (d % dim(c, "num_attention_heads")) refuse(c, "num_attention_heads", "should divide hidden_size, which is %lld", (long long)d);
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
+    square_attention(m, d);
 }
 static void Idefics3VisionMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    act(m, "activation_fn", c, "hidden_act");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
+    fc_mlp(m, c, d, ff, "hidden_act");
 }
 static void Idefics3EncoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
@@ -67,9 +62,7 @@ static const model_facts Idefics3PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Idefics3VisionAttention"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_idefics3 = {

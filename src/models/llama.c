@@ -3,25 +3,19 @@
 
 static void LlamaConfig(cfg *c) {
     fill_int(c, "head_dim", dim(c, "hidden_size") / dim(c, "num_attention_heads"), "hidden_size / num_attention_heads");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
 }
 
 static void LlamaMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
     bool bias = flag(c, "mlp_bias");
-    linear(m, "gate_proj", d, ff, bias);
-    linear(m, "up_proj", d, ff, bias);
-    linear(m, "down_proj", ff, d, bias);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, bias, "hidden_act");
 }
 static void LlamaAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), head = dim(c, "head_dim");
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     cache_keys(m, c, kv_heads, head);
 }
 static void LlamaDecoderLayer(mod *m, const cfg *c) {
@@ -50,9 +44,7 @@ static const model_facts LlamaPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("LlamaDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_llama = {
@@ -62,11 +54,7 @@ const family family_llama = {
                         .post_init = LlamaConfig,
                         .validate_architecture = heads_divide_hidden_size}),
     .models = MODELS({"LlamaModel", LlamaModel, .like = &LlamaPreTrainedModel},
-                     {"LlamaForCausalLM", LlamaForCausalLM, .like = &LlamaPreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                     {"LlamaForCausalLM", LlamaForCausalLM, .like = &LlamaPreTrainedModel, .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"LlamaForSequenceClassification", GenericForSequenceClassification, .like = &LlamaPreTrainedModel},
                      {"LlamaForQuestionAnswering", GenericForQuestionAnswering, .like = &LlamaPreTrainedModel,
                       .own = {.base_model_prefix = "transformer"}},

@@ -33,9 +33,7 @@ static const model_facts LlavaPreTrainedModel = {
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_llava = {

@@ -2,38 +2,8 @@
  * Its _init_weights() adds nothing to the constructors'. */
 #include "../build/def.h"
 
-static void MBartAttention(mod *m, const cfg *c, const char *heads_key, bool keeps, bool cross) {
-    int64_t d = dim(c, "d_model"), heads = dim(c, heads_key);
-    if (d % heads) refuse(c, heads_key, "should divide d_model, which is %lld", (long long)d);
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
-    if (keeps) cache_keys(m, c, heads, d / heads);
-    if (cross) cache_cross(m, c, heads, d / heads, 0);
-}
-static void MBartEncoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
-    sub(m, "self_attn", MBartAttention, c, "encoder_attention_heads", false, false);
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    act(m, "activation_fn", c, "activation_function");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
-/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
-static bool has_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
-static void MBartDecoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
-    sub(m, "self_attn", MBartAttention, c, "decoder_attention_heads", true, false);
-    act(m, "activation_fn", c, "activation_function");
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", MBartAttention, c, "decoder_attention_heads", false, has_encoder(c));
-    layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
+static void MBartEncoderLayer(mod *m, const cfg *c) { seq2seq_encoder_layer(m, c, "MBartAttention"); }
+static void MBartDecoderLayer(mod *m, const cfg *c) { seq2seq_decoder_layer(m, c, "MBartAttention"); }
 static void MBartClassificationHead(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     linear(m, "dense", d, d, true);
@@ -43,7 +13,7 @@ static void MBartClassificationHead(mod *m, const cfg *c) {
 static void embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     embedding_as(m, "embed_tokens", "MBartScaledWordEmbedding", dim(c, "vocab_size"), d, pad(c));
-    embedding_as(m, "embed_positions", "MBartLearnedPositionalEmbedding", whole(c, "max_position_embeddings") + 2, d, NO_PAD);
+    embedding_as(m, "embed_positions", "MBartLearnedPositionalEmbedding", plus(whole(c, "max_position_embeddings"), 2), d, NO_PAD);
 }
 static void MBartEncoder(mod *m, const cfg *c) {
     embeddings(m, c);
@@ -90,9 +60,7 @@ static const model_facts MBartPreTrainedModel = {
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("MBartDecoderLayer", "MBartEncoderLayer", "MBartAttention"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_mbart = {

@@ -7,18 +7,12 @@ static void MistralConfig(cfg *c) {
 
 static void MistralMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void MistralAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = flag_or(c, "head_dim", false) ? dim(c, "head_dim") : d / heads; /* 0 counts as not given */
-    linear(m, "q_proj", d, heads * head, false);
-    linear(m, "k_proj", d, kv_heads * head, false);
-    linear(m, "v_proj", d, kv_heads * head, false);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, false, false);
     cache_keys(m, c, kv_heads, head);
 }
 static void MistralDecoderLayer(mod *m, const cfg *c) {
@@ -47,9 +41,7 @@ static const model_facts MistralPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("MistralDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_mistral = {
@@ -57,10 +49,7 @@ const family family_mistral = {
     .configs = CONFIGS({.name = "MistralConfig", .model_type = "mistral", .post_init = MistralConfig}),
     .models = MODELS({"MistralModel", MistralModel, .like = &MistralPreTrainedModel},
                      {"MistralForCausalLM", MistralForCausalLM, .like = &MistralPreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"MistralForTokenClassification", GenericForTokenClassification, .like = &MistralPreTrainedModel},
                      {"MistralForSequenceClassification", GenericForSequenceClassification, .like = &MistralPreTrainedModel},
                      {"MistralForQuestionAnswering", GenericForQuestionAnswering, .like = &MistralPreTrainedModel}),

@@ -1,17 +1,7 @@
 /* Mixtral: Mistral's decoder with a sparse mixture of experts in every layer. Mirrors models/mixtral, transformers 5.23.0. */
 #include "../build/def.h"
 
-static void MixtralConfig(cfg *c) {
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
-}
-
-static void MixtralExperts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void MixtralExperts(mod *m, const cfg *c) { stacked_experts(m, c, "num_local_experts", "intermediate_size"); }
 static void MixtralTopKRouter(mod *m, const cfg *c) {
     param(m, "weight", EMPTY, dim(c, "num_local_experts"), dim(c, "hidden_size"));
 }
@@ -22,10 +12,7 @@ static void MixtralSparseMoeBlock(mod *m, const cfg *c) {
 static void MixtralAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = flag_or(c, "head_dim", false) ? dim(c, "head_dim") : d / heads; /* 0 counts as not given */
-    linear(m, "q_proj", d, heads * head, false);
-    linear(m, "k_proj", d, kv_heads * head, false);
-    linear(m, "v_proj", d, kv_heads * head, false);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, false, false);
     cache_keys(m, c, kv_heads, head);
 }
 static void MixtralDecoderLayer(mod *m, const cfg *c) {
@@ -51,10 +38,8 @@ static void MixtralForCausalLM(mod *m, const cfg *c) {
 static void MixtralPreTrainedModel_init_weights(mod *m, const cfg *c) {
     double std = real(c, "initializer_range").d;
     init_weights(m, c);
-    if (is_a(m, "MixtralExperts")) {
-        init_normal(m, "gate_up_proj", 0, std);
-        init_normal(m, "down_proj", 0, std);
-    } else if (is_a(m, "MixtralTopKRouter")) init_normal(m, "weight", 0, std);
+    if (is_a(m, "MixtralExperts")) init_stacked_experts(m, std);
+    else if (is_a(m, "MixtralTopKRouter")) init_normal(m, "weight", 0, std);
 }
 
 static const model_facts MixtralPreTrainedModel = {
@@ -63,23 +48,18 @@ static const model_facts MixtralPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("MixtralDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .uses_experts_implementation = YES,
     .init_weights = MixtralPreTrainedModel_init_weights,
 };
 
 const family family_mixtral = {
     .name = "mixtral",
-    .configs = CONFIGS({.name = "MixtralConfig", .model_type = "mixtral", .post_init = MixtralConfig,
+    .configs = CONFIGS({.name = "MixtralConfig", .model_type = "mixtral", .post_init = fill_key_value_heads,
                         .layout = LAYOUT(RENAME(".block_sparse_moe.", ".mlp."), EXPERTS(".experts", "w1", "w3", "w2"))}),
     .models = MODELS({"MixtralModel", MixtralModel, .like = &MixtralPreTrainedModel},
                      {"MixtralForCausalLM", MixtralForCausalLM, .like = &MixtralPreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"MixtralForSequenceClassification", GenericForSequenceClassification, .like = &MixtralPreTrainedModel},
                      {"MixtralForTokenClassification", GenericForTokenClassification, .like = &MixtralPreTrainedModel},
                      {"MixtralForQuestionAnswering", GenericForQuestionAnswering, .like = &MixtralPreTrainedModel}),

@@ -43,16 +43,11 @@ static void MllamaPrecomputedPositionEmbedding(mod *m, const cfg *c) {
 }
 static void MllamaVisionMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    act(m, "activation_fn", c, "hidden_act");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
+    fc_mlp(m, c, d, ff, "hidden_act");
 }
 static void MllamaVisionAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "attention_heads"), all = heads * (d / heads);
-    linear(m, "q_proj", d, all, false);
-    linear(m, "k_proj", d, all, false);
-    linear(m, "v_proj", d, all, false);
-    linear(m, "o_proj", all, d, false);
+    attention_projections(m, d, all, all, false, false);
 }
 static void MllamaVisionEncoderLayer(mod *m, const cfg *c, bool is_gated) {
     int64_t d = dim(c, "hidden_size");
@@ -85,10 +80,7 @@ static void MllamaVisionModel(mod *m, const cfg *c) {
 
 static void attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads"), head = d / heads;
-    linear(m, "q_proj", d, heads * head, false);
-    linear(m, "k_proj", d, kv_heads * head, false);
-    linear(m, "v_proj", d, kv_heads * head, false);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, false, false);
 }
 static void MllamaTextCrossAttention(mod *m, const cfg *c) {
     int64_t kv_heads = dim(c, "num_key_value_heads"), head = dim(c, "hidden_size") / dim(c, "num_attention_heads");
@@ -104,10 +96,7 @@ static void MllamaTextSelfAttention(mod *m, const cfg *c) {
 }
 static void MllamaTextMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void MllamaSelfAttentionDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
@@ -176,8 +165,7 @@ static const model_facts MllamaPreTrainedModel = {
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("MllamaVisionEncoderLayer", "MllamaCrossAttentionDecoderLayer", "MllamaSelfAttentionDecoderLayer"),
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = MllamaPreTrainedModel_init_weights,
 };
 

@@ -2,26 +2,9 @@
  * Mirrors models/modernbert, transformers 5.23.0. */
 #include "../build/def.h"
 
-/* Python's i % period == 0, for any number. */
-static bool divides(val period, int64_t i) {
-    if (period.kind == VAL_INT) return i % period.i == 0;
-    return period.kind == VAL_BOOL || fmod((double)i, period.d) == 0;
-}
-static void alternate_layer_types(cfg *c) {
-    val period = val_or(leftover(c, "global_attn_every_n_layers"), val_int(3));
-    int64_t n = count(c, "num_hidden_layers");
-    double any;
-    if (!val_number(period, &any) || !val_true(period)) {
-        refuse(c, "global_attn_every_n_layers", "without layer_types, it has to be a number other than 0");
-        return;
-    }
-    val *types = list_room(c, "num_hidden_layers", &n);
-    for (int64_t i = 0; i < n; i++) types[i] = val_text(divides(period, i) ? "full_attention" : "sliding_attention");
-    put(c, "layer_types", list_in(types, n), "full_attention every global_attn_every_n_layers (3) layers");
-}
 static void ModernBertConfig(cfg *c) {
-    val half = take(c, "sliding_window");
-    if (!has(c, "layer_types")) alternate_layer_types(c);
+    val half = take(c, "sliding_window"), period = val_or(leftover(c, "global_attn_every_n_layers"), val_int(3));
+    if (!has(c, "layer_types")) alternate_layer_types(c, period, "global_attn_every_n_layers", 0, "sliding_attention");
     if (half.kind == VAL_ABSENT) return;
     if (half.kind == VAL_BOOL) half = val_int(half.b);
     if (half.kind != VAL_INT) refuse(c, "sliding_window", "has to be an int");
@@ -154,9 +137,7 @@ static const model_facts ModernBertPreTrainedModel = {
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("ModernBertEmbeddings", "ModernBertEncoderLayer"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = ModernBertPreTrainedModel_init_weights,
 };
 
@@ -168,11 +149,11 @@ const family family_modernbert = {
                         .convert_rope = ModernBertConfig_convert_rope,
                         .to_dict = ModernBertConfig_to_dict}),
     .models = MODELS(
-        {"ModernBertModel", ModernBertModel, &ModernBertPreTrainedModel, {0}},
-        {"ModernBertForMaskedLM", ModernBertForMaskedLM, &ModernBertPreTrainedModel,
-         {.tied_weights_keys = MAP({"decoder.weight", "model.embeddings.tok_embeddings.weight"})}},
-        {"ModernBertForSequenceClassification", ModernBertForSequenceClassification, &ModernBertPreTrainedModel, {0}},
-        {"ModernBertForTokenClassification", ModernBertForTokenClassification, &ModernBertPreTrainedModel, {0}},
-        {"ModernBertForQuestionAnswering", ModernBertForQuestionAnswering, &ModernBertPreTrainedModel, {0}},
-        {"ModernBertForMultipleChoice", ModernBertForMultipleChoice, &ModernBertPreTrainedModel, {0}}),
+        {"ModernBertModel", ModernBertModel, .like = &ModernBertPreTrainedModel},
+        {"ModernBertForMaskedLM", ModernBertForMaskedLM, .like = &ModernBertPreTrainedModel,
+         .own = {.tied_weights_keys = MAP({"decoder.weight", "model.embeddings.tok_embeddings.weight"})}},
+        {"ModernBertForSequenceClassification", ModernBertForSequenceClassification, .like = &ModernBertPreTrainedModel},
+        {"ModernBertForTokenClassification", ModernBertForTokenClassification, .like = &ModernBertPreTrainedModel},
+        {"ModernBertForQuestionAnswering", ModernBertForQuestionAnswering, .like = &ModernBertPreTrainedModel},
+        {"ModernBertForMultipleChoice", ModernBertForMultipleChoice, .like = &ModernBertPreTrainedModel}),
 };

@@ -1,26 +1,16 @@
 /* Olmo2: Llama with norms after attention and MLP, and on all of queries and keys. Mirrors models/olmo2, transformers 5.23.0. */
 #include "../build/def.h"
 
-static void Olmo2Config(cfg *c) {
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
-}
-
 static void Olmo2MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void Olmo2Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = known(c, "head_dim") ? dim(c, "head_dim") : d / heads;
     bool bias = flag(c, "attention_bias");
     num eps = real(c, "rms_norm_eps");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     rmsnorm(m, "q_norm", "Olmo2RMSNorm", heads * head, eps);
     rmsnorm(m, "k_norm", "Olmo2RMSNorm", kv_heads * head, eps);
     cache_keys(m, c, kv_heads, head);
@@ -51,19 +41,13 @@ static const model_facts Olmo2PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Olmo2DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_olmo2 = {
     .name = "olmo2",
-    .configs = CONFIGS({.name = "Olmo2Config", .model_type = "olmo2", .post_init = Olmo2Config}),
+    .configs = CONFIGS({.name = "Olmo2Config", .model_type = "olmo2", .post_init = fill_key_value_heads}),
     .models = MODELS({"Olmo2Model", Olmo2Model, .like = &Olmo2PreTrainedModel},
-                     {"Olmo2ForCausalLM", Olmo2ForCausalLM, .like = &Olmo2PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                     {"Olmo2ForCausalLM", Olmo2ForCausalLM, .like = &Olmo2PreTrainedModel, .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Olmo2ForSequenceClassification", GenericForSequenceClassification, .like = &Olmo2PreTrainedModel}),
 };

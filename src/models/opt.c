@@ -30,7 +30,7 @@ static void OPTDecoderLayer(mod *m, const cfg *c) {
 static void OPTDecoder(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), small = dim(c, "word_embed_proj_dim");
     embedding(m, "embed_tokens", dim(c, "vocab_size"), small, pad(c));
-    embedding_as(m, "embed_positions", "OPTLearnedPositionalEmbedding", whole(c, "max_position_embeddings") + 2, d, NO_PAD);
+    embedding_as(m, "embed_positions", "OPTLearnedPositionalEmbedding", plus(whole(c, "max_position_embeddings"), 2), d, NO_PAD);
     if (small != d) {
         linear(m, "project_out", d, small, false);
         linear(m, "project_in", small, d, false);
@@ -57,9 +57,7 @@ static const model_facts OPTPreTrainedModel = {
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("OPTDecoderLayer"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_opt = {

@@ -36,9 +36,7 @@ static const model_facts PaliGemmaPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("PaliGemmaMultiModalProjector"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_paligemma = {

@@ -1,38 +1,8 @@
 /* Pegasus: BART with norms before the residual and fixed sinusoids for positions. Mirrors models/pegasus, transformers 5.23.0. */
 #include "../build/def.h"
 
-static void PegasusAttention(mod *m, const cfg *c, const char *heads_key, bool keeps, bool cross) {
-    int64_t d = dim(c, "d_model"), heads = dim(c, heads_key);
-    if (d % heads) refuse(c, heads_key, "should divide d_model, which is %lld", (long long)d);
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
-    if (keeps) cache_keys(m, c, heads, d / heads);
-    if (cross) cache_cross(m, c, heads, d / heads, 0);
-}
-static void PegasusEncoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
-    sub(m, "self_attn", PegasusAttention, c, "encoder_attention_heads", false, false);
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    act(m, "activation_fn", c, "activation_function");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
-/* A decoder alone keeps nothing of an encoder, unless its config tells of one. */
-static bool has_encoder(const cfg *c) { return flag(c, "is_encoder_decoder") || flag_or(c, "add_cross_attention", false); }
-static void PegasusDecoderLayer(mod *m, const cfg *c) {
-    int64_t d = dim(c, "d_model"), ff = dim(c, "decoder_ffn_dim");
-    sub(m, "self_attn", PegasusAttention, c, "decoder_attention_heads", true, false);
-    act(m, "activation_fn", c, "activation_function");
-    layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    sub(m, "encoder_attn", PegasusAttention, c, "decoder_attention_heads", false, has_encoder(c));
-    layernorm(m, "encoder_attn_layer_norm", d, num_f(1e-5));
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
-    layernorm(m, "final_layer_norm", d, num_f(1e-5));
-}
+static void PegasusEncoderLayer(mod *m, const cfg *c) { seq2seq_encoder_layer(m, c, "PegasusAttention"); }
+static void PegasusDecoderLayer(mod *m, const cfg *c) { seq2seq_decoder_layer(m, c, "PegasusAttention"); }
 static void embeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
     embedding(m, "embed_tokens", dim(c, "vocab_size"), d, pad(c));
@@ -61,8 +31,8 @@ static void PegasusForConditionalGeneration(mod *m, const cfg *c) {
 }
 static void PegasusDecoderWrapper(mod *m, const cfg *c) { sub(m, "decoder", PegasusDecoder, c); }
 static void PegasusForCausalLM(mod *m, const cfg *c) {
-    writes(c, "is_decoder", val_bool(true));
-    writes(c, "is_encoder_decoder", val_bool(false));
+    writes_own(c, "is_decoder", val_bool(true));
+    writes_own(c, "is_encoder_decoder", val_bool(false));
     sub(m, "model", PegasusDecoderWrapper, with_flag(with_flag(c, "is_decoder", true), "is_encoder_decoder", false));
     linear(m, "lm_head", dim(c, "hidden_size"), dim(c, "vocab_size"), false);
 }
@@ -77,9 +47,7 @@ static const model_facts PegasusPreTrainedModel = {
     .config = "PegasusConfig",
     .base_model_prefix = "model",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = PegasusPreTrainedModel_init_weights,
 };
 

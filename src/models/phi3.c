@@ -1,10 +1,6 @@
 /* Phi-3: Llama with queries, keys and values in one projection, gate and up in another. Mirrors models/phi3, transformers 5.23.0. */
 #include "../build/def.h"
 
-static void Phi3Config(cfg *c) {
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
-}
-
 static val or_else(cfg *c, val d, const char *key, val v) { return dict_get(d, key).kind == VAL_ABSENT ? dict_put(c, d, key, v) : d; }
 /* partial_rotary_factor is always in rope_parameters, and stays a key of its own where a file has it. */
 static void Phi3Config_convert_rope(cfg *c) {
@@ -84,24 +80,18 @@ static const model_facts Phi3PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Phi3DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_phi3 = {
     .name = "phi3",
     .configs = CONFIGS({.name = "Phi3Config",
                         .model_type = "phi3",
-                        .post_init = Phi3Config,
+                        .post_init = fill_key_value_heads,
                         .convert_rope = Phi3Config_convert_rope,
                         .validate_architecture = Phi3Config_validate}),
     .models = MODELS({"Phi3Model", Phi3Model, .like = &Phi3PreTrainedModel},
-                     {"Phi3ForCausalLM", Phi3ForCausalLM, .like = &Phi3PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                     {"Phi3ForCausalLM", Phi3ForCausalLM, .like = &Phi3PreTrainedModel, .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Phi3ForSequenceClassification", GenericForSequenceClassification, .like = &Phi3PreTrainedModel},
                      {"Phi3ForTokenClassification", GenericForTokenClassification, .like = &Phi3PreTrainedModel}),
 };

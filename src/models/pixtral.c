@@ -14,10 +14,7 @@ static void PixtralAttention(mod *m, const cfg *c) {
 }
 static void PixtralMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void PixtralRMSNorm(mod *m, const char *name, const cfg *c) {
     rmsnorm(m, name, "PixtralRMSNorm", dim(c, "hidden_size"), num_f(1e-5));
@@ -46,9 +43,7 @@ static const model_facts PixtralPreTrainedModel = {
     .main_input_name = "pixel_values",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("PixtralAttentionLayer"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_pixtral = {

@@ -11,24 +11,18 @@ static void window_later_layers(cfg *c) {
 }
 static void Qwen2Config(cfg *c) {
     if (!flag(c, "use_sliding_window")) put(c, "sliding_window", val_null(), "null without use_sliding_window");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     if (!has(c, "layer_types")) window_later_layers(c);
 }
 
 static void Qwen2MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void Qwen2Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = known(c, "head_dim") ? dim(c, "head_dim") : d / heads;
-    linear(m, "q_proj", d, heads * head, true);
-    linear(m, "k_proj", d, kv_heads * head, true);
-    linear(m, "v_proj", d, kv_heads * head, true);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, true, false);
     cache_keys(m, c, kv_heads, head);
 }
 static void Qwen2DecoderLayer(mod *m, const cfg *c) {
@@ -57,20 +51,14 @@ static const model_facts Qwen2PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Qwen2DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_qwen2 = {
     .name = "qwen2",
     .configs = CONFIGS({.name = "Qwen2Config", .model_type = "qwen2", .post_init = Qwen2Config}),
     .models = MODELS({"Qwen2Model", Qwen2Model, .like = &Qwen2PreTrainedModel},
-                     {"Qwen2ForCausalLM", Qwen2ForCausalLM, .like = &Qwen2PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                     {"Qwen2ForCausalLM", Qwen2ForCausalLM, .like = &Qwen2PreTrainedModel, .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Qwen2ForSequenceClassification", GenericForSequenceClassification, .like = &Qwen2PreTrainedModel},
                      {"Qwen2ForTokenClassification", GenericForTokenClassification, .like = &Qwen2PreTrainedModel},
                      {"Qwen2ForQuestionAnswering", GenericForQuestionAnswering, .like = &Qwen2PreTrainedModel,

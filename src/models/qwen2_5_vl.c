@@ -5,7 +5,7 @@
 /* Layers from max_window_layers on look back through a window, where there is one. */
 static void Qwen2_5_VLTextConfig(cfg *c) {
     if (!flag(c, "use_sliding_window")) put(c, "sliding_window", val_null(), "null without use_sliding_window");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     if (has(c, "layer_types")) return;
     int64_t n = count(c, "num_hidden_layers"), full = has(c, "sliding_window") && n ? whole(c, "max_window_layers") : n;
     val *types = list_room(c, "num_hidden_layers", &n);
@@ -72,14 +72,10 @@ static void Qwen2_5_VLVisionAttention(mod *m, const cfg *c) {
     linear(m, "qkv", d, 3 * d, true);
     linear(m, "proj", d, d, true);
 }
-static void gated_mlp(mod *m, const cfg *c, bool bias) {
+static void Qwen2_5_VLMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, bias);
-    linear(m, "up_proj", d, ff, bias);
-    linear(m, "down_proj", ff, d, bias);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, true, "hidden_act");
 }
-static void Qwen2_5_VLMLP(mod *m, const cfg *c) { gated_mlp(m, c, true); }
 static void Qwen2_5_VLVisionBlock(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     rmsnorm(m, "norm1", "Qwen2_5_VLRMSNorm", d, num_f(1e-6));
@@ -94,14 +90,14 @@ static void Qwen2_5_VisionTransformerPretrainedModel(mod *m, const cfg *c) {
     sub(m, "merger", Qwen2_5_VLPatchMerger, c);
 }
 
-static void Qwen2MLP(mod *m, const cfg *c) { gated_mlp(m, c, false); }
+static void Qwen2MLP(mod *m, const cfg *c) {
+    int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
+}
 static void Qwen2_5_VLAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads"), head = d / heads;
     if (d % heads) refuse(c, "num_attention_heads", "should divide hidden_size, which is %lld", (long long)d);
-    linear(m, "q_proj", d, heads * head, true);
-    linear(m, "k_proj", d, kv_heads * head, true);
-    linear(m, "v_proj", d, kv_heads * head, true);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, true, false);
     cache_keys(m, c, kv_heads, head);
 }
 static void Qwen2_5_VLDecoderLayer(mod *m, const cfg *c) {
@@ -135,8 +131,7 @@ static const model_facts Qwen2_5_VLPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Qwen2_5_VLDecoderLayer", "Qwen2_5_VLVisionBlock"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
 };
 
 const family family_qwen2_5_vl = {

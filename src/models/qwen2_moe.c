@@ -17,18 +17,9 @@ static void Qwen2MoeConfig(cfg *c) {
 
 static void Qwen2MoeMLP(mod *m, const cfg *c, int64_t ff) {
     int64_t d = dim(c, "hidden_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
-static void Qwen2MoeExperts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void Qwen2MoeExperts(mod *m, const cfg *c) { stacked_experts(m, c, "num_experts", "moe_intermediate_size"); }
 static void Qwen2MoeTopKRouter(mod *m, const cfg *c) {
     param(m, "weight", ZEROS, dim(c, "num_experts"), dim(c, "hidden_size"));
 }
@@ -42,22 +33,14 @@ static void Qwen2MoeAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     int64_t head = known(c, "head_dim") ? dim(c, "head_dim") : d / heads;
     bool bias = flag(c, "qkv_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, false);
     cache_keys(m, c, kv_heads, head);
-}
-static bool is_sparse(mod *m, const cfg *c) {
-    if (layer_in(m, c, "mlp_only_layers") || whole(c, "num_experts") <= 0) return false;
-    int64_t step = dim(c, "decoder_sparse_step");
-    return layer_mod(m, step) == step - 1;
 }
 static void Qwen2MoeDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     num eps = real(c, "rms_norm_eps");
     sub(m, "self_attn", Qwen2MoeAttention, c);
-    if (is_sparse(m, c)) sub(m, "mlp", Qwen2MoeSparseMoeBlock, c);
+    if (layer_has_experts(m, c, "num_experts")) sub(m, "mlp", Qwen2MoeSparseMoeBlock, c);
     else sub(m, "mlp", Qwen2MoeMLP, c, dim(c, "intermediate_size"));
     rmsnorm(m, "input_layernorm", "Qwen2MoeRMSNorm", d, eps);
     rmsnorm(m, "post_attention_layernorm", "Qwen2MoeRMSNorm", d, eps);
@@ -77,10 +60,8 @@ static void Qwen2MoeForCausalLM(mod *m, const cfg *c) {
 static void Qwen2MoePreTrainedModel_init_weights(mod *m, const cfg *c) {
     double std = real(c, "initializer_range").d;
     init_weights(m, c);
-    if (is_a(m, "Qwen2MoeExperts")) {
-        init_normal(m, "gate_up_proj", 0, std);
-        init_normal(m, "down_proj", 0, std);
-    } else if (is_a(m, "Qwen2MoeTopKRouter")) init_normal(m, "weight", 0, std);
+    if (is_a(m, "Qwen2MoeExperts")) init_stacked_experts(m, std);
+    else if (is_a(m, "Qwen2MoeTopKRouter")) init_normal(m, "weight", 0, std);
 }
 
 static const model_facts Qwen2MoePreTrainedModel = {
@@ -89,9 +70,7 @@ static const model_facts Qwen2MoePreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Qwen2MoeDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .uses_experts_implementation = YES,
     .init_weights = Qwen2MoePreTrainedModel_init_weights,
 };
@@ -102,10 +81,7 @@ const family family_qwen2_moe = {
                         .layout = LAYOUT(EXPERTS("mlp.experts", "gate_proj", "up_proj", "down_proj"))}),
     .models = MODELS({"Qwen2MoeModel", Qwen2MoeModel, .like = &Qwen2MoePreTrainedModel},
                      {"Qwen2MoeForCausalLM", Qwen2MoeForCausalLM, .like = &Qwen2MoePreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Qwen2MoeForSequenceClassification", GenericForSequenceClassification, .like = &Qwen2MoePreTrainedModel},
                      {"Qwen2MoeForTokenClassification", GenericForTokenClassification, .like = &Qwen2MoePreTrainedModel},
                      {"Qwen2MoeForQuestionAnswering", GenericForQuestionAnswering, .like = &Qwen2MoePreTrainedModel}),

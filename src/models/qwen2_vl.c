@@ -5,7 +5,7 @@
 /* Layers from max_window_layers on look back through a window, where there is one. */
 static void Qwen2VLTextConfig(cfg *c) {
     if (!flag(c, "use_sliding_window")) put(c, "sliding_window", val_null(), "null without use_sliding_window");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     if (has(c, "layer_types")) return;
     int64_t n = count(c, "num_hidden_layers"), full = has(c, "sliding_window") && n ? whole(c, "max_window_layers") : n;
     val *types = list_room(c, "num_hidden_layers", &n);
@@ -94,18 +94,12 @@ static void Qwen2VisionTransformerPretrainedModel(mod *m, const cfg *c) {
 
 static void Qwen2MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void Qwen2VLAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads"), head = d / heads;
     if (d % heads) refuse(c, "num_attention_heads", "should divide hidden_size, which is %lld", (long long)d);
-    linear(m, "q_proj", d, heads * head, true);
-    linear(m, "k_proj", d, kv_heads * head, true);
-    linear(m, "v_proj", d, kv_heads * head, true);
-    linear(m, "o_proj", heads * head, d, false);
+    attention_projections(m, d, heads * head, kv_heads * head, true, false);
     cache_keys(m, c, kv_heads, head);
 }
 static void Qwen2VLDecoderLayer(mod *m, const cfg *c) {
@@ -139,8 +133,7 @@ static const model_facts Qwen2VLPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Qwen2VLDecoderLayer", "Qwen2VLVisionBlock"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
 };
 
 const family family_qwen2_vl = {

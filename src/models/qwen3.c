@@ -11,26 +11,20 @@ static void window_later_layers(cfg *c) {
 }
 static void Qwen3Config(cfg *c) {
     if (!flag(c, "use_sliding_window")) put(c, "sliding_window", val_null(), "null without use_sliding_window");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     if (!has(c, "layer_types")) window_later_layers(c);
 }
 
 static void Qwen3MLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
 static void Qwen3Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), head = dim(c, "head_dim");
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
     num eps = real(c, "rms_norm_eps");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     rmsnorm(m, "q_norm", "Qwen3RMSNorm", head, eps);
     rmsnorm(m, "k_norm", "Qwen3RMSNorm", head, eps);
     cache_keys(m, c, kv_heads, head);
@@ -61,20 +55,14 @@ static const model_facts Qwen3PreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Qwen3DecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
 const family family_qwen3 = {
     .name = "qwen3",
     .configs = CONFIGS({.name = "Qwen3Config", .model_type = "qwen3", .post_init = Qwen3Config}),
     .models = MODELS({"Qwen3Model", Qwen3Model, .like = &Qwen3PreTrainedModel},
-                     {"Qwen3ForCausalLM", Qwen3ForCausalLM, .like = &Qwen3PreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                     {"Qwen3ForCausalLM", Qwen3ForCausalLM, .like = &Qwen3PreTrainedModel, .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Qwen3ForSequenceClassification", GenericForSequenceClassification, .like = &Qwen3PreTrainedModel},
                      {"Qwen3ForTokenClassification", GenericForTokenClassification, .like = &Qwen3PreTrainedModel},
                      {"Qwen3ForQuestionAnswering", GenericForQuestionAnswering, .like = &Qwen3PreTrainedModel,

@@ -8,18 +8,9 @@ static void Qwen3MoeConfig(cfg *c) {
 
 static void Qwen3MoeMLP(mod *m, const cfg *c, int64_t ff) {
     int64_t d = dim(c, "hidden_size");
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
-static void Qwen3MoeExperts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_local_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, 2 * ff, d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void Qwen3MoeExperts(mod *m, const cfg *c) { stacked_experts(m, c, "num_local_experts", "moe_intermediate_size"); }
 static void Qwen3MoeTopKRouter(mod *m, const cfg *c) {
     param(m, "weight", ZEROS, dim(c, "num_local_experts"), dim(c, "hidden_size"));
 }
@@ -32,24 +23,16 @@ static void Qwen3MoeAttention(mod *m, const cfg *c) {
     int64_t head = known(c, "head_dim") ? dim(c, "head_dim") : d / heads;
     bool bias = flag(c, "attention_bias");
     num eps = real(c, "rms_norm_eps");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, bias);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, bias);
     rmsnorm(m, "q_norm", "Qwen3MoeRMSNorm", head, eps);
     rmsnorm(m, "k_norm", "Qwen3MoeRMSNorm", head, eps);
     cache_keys(m, c, kv_heads, head);
-}
-static bool is_sparse(mod *m, const cfg *c) {
-    if (layer_in(m, c, "mlp_only_layers") || whole(c, "num_local_experts") <= 0) return false;
-    int64_t step = dim(c, "decoder_sparse_step");
-    return layer_mod(m, step) == step - 1;
 }
 static void Qwen3MoeDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     num eps = real(c, "rms_norm_eps");
     sub(m, "self_attn", Qwen3MoeAttention, c);
-    if (is_sparse(m, c)) sub(m, "mlp", Qwen3MoeSparseMoeBlock, c);
+    if (layer_has_experts(m, c, "num_local_experts")) sub(m, "mlp", Qwen3MoeSparseMoeBlock, c);
     else sub(m, "mlp", Qwen3MoeMLP, c, dim(c, "intermediate_size"));
     rmsnorm(m, "input_layernorm", "Qwen3MoeRMSNorm", d, eps);
     rmsnorm(m, "post_attention_layernorm", "Qwen3MoeRMSNorm", d, eps);
@@ -69,10 +52,8 @@ static void Qwen3MoeForCausalLM(mod *m, const cfg *c) {
 static void Qwen3MoePreTrainedModel_init_weights(mod *m, const cfg *c) {
     double std = real(c, "initializer_range").d;
     init_weights(m, c);
-    if (is_a(m, "Qwen3MoeExperts")) {
-        init_normal(m, "gate_up_proj", 0, std);
-        init_normal(m, "down_proj", 0, std);
-    } else if (is_a(m, "Qwen3MoeTopKRouter")) init_normal(m, "weight", 0, std);
+    if (is_a(m, "Qwen3MoeExperts")) init_stacked_experts(m, std);
+    else if (is_a(m, "Qwen3MoeTopKRouter")) init_normal(m, "weight", 0, std);
 }
 
 static const model_facts Qwen3MoePreTrainedModel = {
@@ -81,9 +62,7 @@ static const model_facts Qwen3MoePreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("Qwen3MoeDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .uses_experts_implementation = YES,
     .init_weights = Qwen3MoePreTrainedModel_init_weights,
 };
@@ -94,10 +73,7 @@ const family family_qwen3_moe = {
                         .layout = LAYOUT(EXPERTS("mlp.experts", "gate_proj", "up_proj", "down_proj"))}),
     .models = MODELS({"Qwen3MoeModel", Qwen3MoeModel, .like = &Qwen3MoePreTrainedModel},
                      {"Qwen3MoeForCausalLM", Qwen3MoeForCausalLM, .like = &Qwen3MoePreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Qwen3MoeForSequenceClassification", GenericForSequenceClassification, .like = &Qwen3MoePreTrainedModel},
                      {"Qwen3MoeForTokenClassification", GenericForTokenClassification, .like = &Qwen3MoePreTrainedModel},
                      {"Qwen3MoeForQuestionAnswering", GenericForQuestionAnswering, .like = &Qwen3MoePreTrainedModel,

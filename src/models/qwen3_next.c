@@ -2,28 +2,12 @@
  * Mirrors models/qwen3_next, transformers 5.23.0. */
 #include "../build/def.h"
 
-/* Python's i % period == 0, for any number. */
-static bool divides(val period, int64_t i) {
-    if (period.kind == VAL_INT) return i % period.i == 0;
-    return period.kind == VAL_BOOL || fmod((double)i, period.d) == 0;
-}
-static void alternate_layer_types(cfg *c) {
-    val period = take(c, "full_attention_interval");
-    int64_t n = count(c, "num_hidden_layers");
-    if (period.kind == VAL_ABSENT) period = val_int(4);
-    bool is_number = period.kind == VAL_INT || period.kind == VAL_BOOL || period.kind == VAL_REAL;
-    if (!is_number || !val_true(period)) {
-        refuse(c, NULL, "without layer_types, full_attention_interval has to be a number other than 0");
-        return;
-    }
-    val *types = list_room(c, "num_hidden_layers", &n);
-    for (int64_t i = 0; i < n; i++) types[i] = val_text(divides(period, i + 1) ? "full_attention" : "linear_attention");
-    put(c, "layer_types", list_in(types, n), "full_attention every full_attention_interval layers");
-}
 static void Qwen3NextConfig(cfg *c) {
     leftover_or(c, "partial_rotary_factor", val_real(0.25));
     if (!has(c, "mlp_only_layers")) put(c, "mlp_only_layers", list_new(c, NULL, 0), "none");
-    if (!has(c, "layer_types")) alternate_layer_types(c);
+    if (has(c, "layer_types")) return;
+    val period = take(c, "full_attention_interval");
+    alternate_layer_types(c, period.kind == VAL_ABSENT ? val_int(4) : period, "full_attention_interval", 1, "linear_attention");
 }
 
 static void Qwen3NextRMSNorm(mod *m, const char *name, int64_t d, const cfg *c) {
@@ -57,18 +41,9 @@ static void Qwen3NextGatedDeltaNet(mod *m, const cfg *c) {
 }
 static void Qwen3NextMLP(mod *m, const cfg *c, const char *size) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, size);
-    linear(m, "gate_proj", d, ff, false);
-    linear(m, "up_proj", d, ff, false);
-    linear(m, "down_proj", ff, d, false);
-    act(m, "act_fn", c, "hidden_act");
+    gated_mlp(m, c, d, ff, false, "hidden_act");
 }
-static void Qwen3NextExperts(mod *m, const cfg *c) {
-    int64_t n = dim(c, "num_experts"), d = dim(c, "hidden_size"), ff = dim(c, "moe_intermediate_size");
-    param(m, "gate_up_proj", EMPTY, n, times(2, ff), d);
-    param(m, "down_proj", EMPTY, n, d, ff);
-    routed(m, c, "num_experts_per_tok", n);
-    act(m, "act_fn", c, "hidden_act");
-}
+static void Qwen3NextExperts(mod *m, const cfg *c) { stacked_experts(m, c, "num_experts", "moe_intermediate_size"); }
 static void Qwen3NextTopKRouter(mod *m, const cfg *c) {
     param(m, "weight", ZEROS, dim(c, "num_experts"), dim(c, "hidden_size"));
 }
@@ -78,17 +53,12 @@ static void Qwen3NextSparseMoeBlock(mod *m, const cfg *c) {
     sub_as(m, "shared_expert", "Qwen3NextMLP", Qwen3NextMLP, c, "shared_expert_intermediate_size");
     linear(m, "shared_expert_gate", dim(c, "hidden_size"), 1, false);
 }
-static bool has_experts(mod *m, const cfg *c) {
-    if (layer_in(m, c, "mlp_only_layers") || count(c, "num_experts") == 0) return false;
-    int64_t step = dim(c, "decoder_sparse_step");
-    return layer_mod(m, step) == step - 1;
-}
 static void Qwen3NextDecoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     const char *kind = layer_text(m, c, "layer_types");
     if (!strcmp(kind, "linear_attention")) sub(m, "linear_attn", Qwen3NextGatedDeltaNet, c);
     else if (!strcmp(kind, "full_attention")) sub(m, "self_attn", Qwen3NextAttention, c);
-    if (has_experts(m, c)) sub(m, "mlp", Qwen3NextSparseMoeBlock, c);
+    if (layer_has_experts(m, c, "num_experts")) sub(m, "mlp", Qwen3NextSparseMoeBlock, c);
     else sub_as(m, "mlp", "Qwen3NextMLP", Qwen3NextMLP, c, "intermediate_size");
     Qwen3NextRMSNorm(m, "input_layernorm", d, c);
     Qwen3NextRMSNorm(m, "post_attention_layernorm", d, c);
@@ -112,10 +82,8 @@ static void Qwen3NextPreTrainedModel_init_weights(mod *m, const cfg *c) {
         init_ones(m, "dt_bias");
         init_made(m, "A_log", mapped(m, UNIFORM(0.01, 16), DT_DEFAULT, THEN_LOG));
     } else if (is_a(m, "Qwen3NextRMSNorm")) init_zeros(m, "weight");
-    else if (is_a(m, "Qwen3NextExperts")) {
-        init_normal(m, "gate_up_proj", 0, std);
-        init_normal(m, "down_proj", 0, std);
-    } else if (is_a(m, "Qwen3NextSparseMoeBlock")) init_normal(m, "gate.weight", 0, std);
+    else if (is_a(m, "Qwen3NextExperts")) init_stacked_experts(m, std);
+    else if (is_a(m, "Qwen3NextSparseMoeBlock")) init_normal(m, "gate.weight", 0, std);
 }
 
 static const model_facts Qwen3NextPreTrainedModel = {
@@ -125,8 +93,7 @@ static const model_facts Qwen3NextPreTrainedModel = {
     .no_split_modules = SET("Qwen3NextDecoderLayer"),
     .skip_keys_device_placement = SET("past_key_values"),
     .keys_to_ignore_on_load_unexpected = SET("^mtp.*"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
     .uses_experts_implementation = YES,
     .init_weights = Qwen3NextPreTrainedModel_init_weights,
 };
@@ -139,10 +106,7 @@ const family family_qwen3_next = {
                         .layout = LAYOUT(EXPERTS("mlp.experts", "gate_proj", "up_proj", "down_proj"))}),
     .models = MODELS({"Qwen3NextModel", Qwen3NextModel, .like = &Qwen3NextPreTrainedModel},
                      {"Qwen3NextForCausalLM", Qwen3NextForCausalLM, .like = &Qwen3NextPreTrainedModel,
-                      .own = {.can_generate = YES,
-                              .tied_weights_keys = MAP({"lm_head.weight", "model.embed_tokens.weight"}),
-                              .tp_plan = MAP({"lm_head", "colwise_gather_output"}),
-                              .pp_plan = SET("lm_head")}},
+                      .own = {CAUSAL_LM("model.embed_tokens.weight")}},
                      {"Qwen3NextForSequenceClassification", GenericForSequenceClassification, .like = &Qwen3NextPreTrainedModel},
                      {"Qwen3NextForTokenClassification", GenericForTokenClassification, .like = &Qwen3NextPreTrainedModel},
                      {"Qwen3NextForQuestionAnswering", GenericForQuestionAnswering, .like = &Qwen3NextPreTrainedModel,

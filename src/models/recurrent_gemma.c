@@ -6,7 +6,7 @@ static void RecurrentGemmaConfig(cfg *c) {
     fill_int(c, "lru_width", dim(c, "hidden_size"), "hidden_size");
     if (!has(c, "block_types")) refuse(c, "block_types", "a list is needed");
     derive_int(c, "head_dim", dim(c, "hidden_size") / dim(c, "num_attention_heads"), "hidden_size / num_attention_heads");
-    fill_int(c, "num_key_value_heads", dim(c, "num_attention_heads"), "num_attention_heads");
+    fill_key_value_heads(c);
     put(c, "final_w_init_variance_scale", val_real(2.0 / (double)dim(c, "num_hidden_layers")), "2 / num_hidden_layers");
     leftover_or(c, "partial_rotary_factor", val_real(0.5));
     if (leftover(c, "layer_types").kind != VAL_ABSENT || leftover(c, "layers_block_type").kind != VAL_ABSENT)
@@ -24,10 +24,7 @@ static void RecurrentGemmaAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), head = dim(c, "head_dim");
     int64_t heads = dim(c, "num_attention_heads"), kv_heads = dim(c, "num_key_value_heads");
     bool bias = flag(c, "attention_bias");
-    linear(m, "q_proj", d, heads * head, bias);
-    linear(m, "k_proj", d, kv_heads * head, bias);
-    linear(m, "v_proj", d, kv_heads * head, bias);
-    linear(m, "o_proj", heads * head, d, true);
+    attention_projections(m, d, heads * head, kv_heads * head, bias, true);
     rotary(m, "rotary_emb", "RecurrentGemmaRotaryEmbedding", c, true);
     cache_keys(m, c, kv_heads, head);
 }
@@ -51,10 +48,7 @@ static void RecurrentGemmaRecurrentBlock(mod *m, const cfg *c) {
 }
 static void RecurrentGemmaMlp(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = count(c, "intermediate_size") / 2;
-    linear(m, "gate_proj", d, ff, true);
-    linear(m, "up_proj", d, ff, true);
-    linear(m, "down_proj", ff, d, true);
-    act(m, "act_fn", c, "hidden_activation");
+    gated_mlp(m, c, d, ff, true, "hidden_activation");
 }
 static void RecurrentGemmaDecoderLayer(mod *m, const cfg *c) {
     int64_t turn = layer_mod(m, len(c, "block_types"));
@@ -127,9 +121,7 @@ static const model_facts RecurrentGemmaPreTrainedModel = {
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("RecurrentGemmaDecoderLayer"),
     .skip_keys_device_placement = SET("cache"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = RecurrentGemmaPreTrainedModel_init_weights,
 };
 

@@ -27,27 +27,14 @@ static void roberta_attention(mod *m, const cfg *c, bool cross) {
 }
 static void RobertaSelfAttention(mod *m, const cfg *c) { roberta_attention(m, c, false); }
 static void RobertaCrossAttention(mod *m, const cfg *c) { roberta_attention(m, c, true); }
-static void RobertaSelfOutput(mod *m, const cfg *c) {
-    int64_t d = dim(c, "hidden_size");
-    linear(m, "dense", d, d, true);
-    layernorm(m, "LayerNorm", d, real(c, "layer_norm_eps"));
-    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
-}
+static void RobertaSelfOutput(mod *m, const cfg *c) { dense_norm_dropout(m, c, dim(c, "hidden_size"), dim(c, "hidden_size")); }
 static void RobertaAttention(mod *m, const cfg *c, bool cross) {
     if (cross) sub(m, "self", RobertaCrossAttention, c);
     else sub(m, "self", RobertaSelfAttention, c);
     sub(m, "output", RobertaSelfOutput, c);
 }
-static void RobertaIntermediate(mod *m, const cfg *c) {
-    linear(m, "dense", dim(c, "hidden_size"), dim(c, "intermediate_size"), true);
-    act(m, "intermediate_act_fn", c, "hidden_act");
-}
-static void RobertaOutput(mod *m, const cfg *c) {
-    int64_t d = dim(c, "hidden_size");
-    linear(m, "dense", dim(c, "intermediate_size"), d, true);
-    layernorm(m, "LayerNorm", d, real(c, "layer_norm_eps"));
-    dropout(m, "dropout", real(c, "hidden_dropout_prob"));
-}
+static void RobertaIntermediate(mod *m, const cfg *c) { dense_act(m, c); }
+static void RobertaOutput(mod *m, const cfg *c) { dense_norm_dropout(m, c, dim(c, "intermediate_size"), dim(c, "hidden_size")); }
 static void RobertaLayer(mod *m, const cfg *c) {
     sub(m, "attention", RobertaAttention, c, false);
     if (flag(c, "add_cross_attention")) {
@@ -123,9 +110,7 @@ static const model_facts RobertaPreTrainedModel = {
     .config = "RobertaConfig",
     .base_model_prefix = "roberta",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = RobertaPreTrainedModel_init_weights,
 };
 #define TIES MAP({"lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight"}, {"lm_head.decoder.bias", "lm_head.bias"})
@@ -134,11 +119,11 @@ const family family_roberta = {
     .name = "roberta",
     .configs = CONFIGS({.name = "RobertaConfig", .model_type = "roberta"}),
     .models = MODELS(
-        {"RobertaModel", RobertaModel, &RobertaPreTrainedModel, {.no_split_modules = SET("RobertaEmbeddings", "RobertaLayer")}},
-        {"RobertaForCausalLM", RobertaForCausalLM, &RobertaPreTrainedModel, {.can_generate = YES, .tied_weights_keys = TIES}},
-        {"RobertaForMaskedLM", RobertaForMaskedLM, &RobertaPreTrainedModel, {.tied_weights_keys = TIES}},
-        {"RobertaForSequenceClassification", RobertaForSequenceClassification, &RobertaPreTrainedModel, {0}},
-        {"RobertaForMultipleChoice", RobertaForMultipleChoice, &RobertaPreTrainedModel, {0}},
-        {"RobertaForTokenClassification", RobertaForTokenClassification, &RobertaPreTrainedModel, {0}},
-        {"RobertaForQuestionAnswering", RobertaForQuestionAnswering, &RobertaPreTrainedModel, {0}}),
+        {"RobertaModel", RobertaModel, .like = &RobertaPreTrainedModel, .own = {.no_split_modules = SET("RobertaEmbeddings", "RobertaLayer")}},
+        {"RobertaForCausalLM", RobertaForCausalLM, .like = &RobertaPreTrainedModel, .own = {.can_generate = YES, .tied_weights_keys = TIES}},
+        {"RobertaForMaskedLM", RobertaForMaskedLM, .like = &RobertaPreTrainedModel, .own = {.tied_weights_keys = TIES}},
+        {"RobertaForSequenceClassification", RobertaForSequenceClassification, .like = &RobertaPreTrainedModel},
+        {"RobertaForMultipleChoice", RobertaForMultipleChoice, .like = &RobertaPreTrainedModel},
+        {"RobertaForTokenClassification", RobertaForTokenClassification, .like = &RobertaPreTrainedModel},
+        {"RobertaForQuestionAnswering", RobertaForQuestionAnswering, .like = &RobertaPreTrainedModel}),
 };

@@ -22,11 +22,7 @@ static int64_t few(const cfg *c, const char *key, int64_t n) {
 
 /* ---- the image tower ---- */
 
-static void SamPatchEmbeddings(mod *m, const cfg *c) {
-    pair patch = dim_pair(c, "patch_size");
-    conv2d(m, "projection", dim(c, "num_channels"), dim(c, "hidden_size"), .kernel = SIZE2(patch.h, patch.w),
-           .stride = SIZE2(patch.h, patch.w));
-}
+static void SamPatchEmbeddings(mod *m, const cfg *c) { patch_projection(m, c); }
 static void SamMLPBlock(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "mlp_dim");
     linear(m, "lin1", d, ff, true);
@@ -37,6 +33,7 @@ static int64_t grid_side(const cfg *c) { return dim(c, "image_size") / dim(c, "p
 /* Relative positions reach as far as a layer sees: its window, or all of the image where that is 0. */
 static void SamVisionAttention(mod *m, const cfg *c, int64_t window) {
     int64_t d = dim(c, "hidden_size"), head = d / dim(c, "num_attention_heads"), side = window ? window : grid_side(c);
+    if (!head) refuse(c, "num_attention_heads", "there are more heads than hidden_size");
     linear(m, "qkv", d, 3 * d, flag(c, "qkv_bias"));
     linear(m, "proj", d, d, true);
     if (!flag(c, "use_rel_pos")) return;
@@ -70,8 +67,13 @@ static void SamVisionModel(mod *m, const cfg *c) { sub(m, "vision_encoder", SamV
 
 /* ---- prompts ---- */
 
+static double scale_of(const cfg *vision) {
+    double scale = 0;
+    if (!val_number(get(vision, "scale"), &scale)) refuse(vision, "scale", "a number is needed");
+    return scale;
+}
 static void SamPositionalEmbedding(mod *m, const cfg *vision) {
-    param(m, "positional_embedding", NORMAL(0, real(vision, "scale").d), 2, dim(vision, "num_pos_feats"));
+    param(m, "positional_embedding", NORMAL(0, scale_of(vision)), 2, dim(vision, "num_pos_feats"));
 }
 static void SamMaskEmbedding(mod *m, const cfg *c) {
     int64_t all = dim(c, "mask_input_channels"), quarter = all / 4;
@@ -161,7 +163,7 @@ static void SamPreTrainedModel_init_weights(mod *m, const cfg *c) {
     } else if (is_a(m, "SamVisionEncoder")) {
         if (has_tensor(m, "pos_embed")) init_zeros(m, "pos_embed");
     } else if (is_a(m, "SamPositionalEmbedding"))
-        init_normal(m, "positional_embedding", 0, real(part(c, "vision_config"), "scale").d);
+        init_normal(m, "positional_embedding", 0, scale_of(part(c, "vision_config")));
 }
 
 static const model_facts SamPreTrainedModel = {

@@ -9,12 +9,10 @@ static void SegformerSequenceReduction(mod *m, int64_t d, int64_t ratio) {
     conv2d(m, "sequence_reduction", d, d, .kernel = SAME2(ratio), .stride = SAME2(ratio));
     layernorm(m, "layer_norm", d, num_f(1e-5));
 }
-static void SegformerAttention(mod *m, int64_t d, int64_t heads, int64_t ratio) {
+static void SegformerAttention(mod *m, const cfg *c, int64_t d, int64_t heads, int64_t ratio) {
     int64_t width = heads * (d / heads);
-    linear(m, "q_proj", d, width, true);
-    linear(m, "k_proj", d, width, true);
-    linear(m, "v_proj", d, width, true);
-    linear(m, "o_proj", width, d, true);
+    if (!width) refuse(c, "num_attention_heads", "a stage of %d channels cannot have %d heads", (int)d, (int)heads);
+    attention_projections(m, d, width, width, true, true);
     if (ratio > 1) sub(m, "sequence_reduction", SegformerSequenceReduction, d, ratio);
 }
 static void SegformerDepthWiseConv(mod *m, int64_t d) {
@@ -27,14 +25,6 @@ static void SegformerMixMLP(mod *m, const cfg *c, int64_t d, int64_t ff) {
     linear(m, "fc2", ff, d, true);
     dropout(m, "dropout", real(c, "hidden_dropout_prob"));
 }
-static void SegformerDropPath(mod *m, num p) { extra_repr(m, "p=%s", show(m, p)); }
-/* The layers of the stages before this many. */
-static int64_t layers_before(const cfg *c, int64_t stages) {
-    int64_t n = 0;
-    val depths = get(c, "depths");
-    for (int64_t i = 0; i < stages && i < len(c, "depths"); i++) n += depths.items[i].i;
-    return n;
-}
 /* What the layers of a stage have in common. */
 typedef struct stage {
     int64_t width, heads, ratio, ff, first; /* first: so many layers lie in the stages before */
@@ -42,15 +32,14 @@ typedef struct stage {
 /* Rates rise evenly over all layers of the model. */
 static num drop_path_rate(mod *m, const cfg *c, int64_t first) {
     double most = real(c, "drop_path_rate").d;
-    int64_t layers = layers_before(c, INT64_MAX);
+    int64_t layers = sum_before(c, "depths", INT64_MAX);
     return num_f(most == 0 ? 0 : most * (double)(first + layer_idx(m)) / (double)(layers > 1 ? layers - 1 : 1));
 }
 static void SegformerLayer(mod *m, const cfg *c, stage s) {
     num rate = drop_path_rate(m, c, s.first);
     layernorm(m, "layernorm_before", s.width, num_f(1e-5));
-    sub(m, "attention", SegformerAttention, s.width, s.heads, s.ratio);
-    if (rate.d > 0) sub(m, "drop_path", SegformerDropPath, rate);
-    else identity(m, "drop_path");
+    sub(m, "attention", SegformerAttention, c, s.width, s.heads, s.ratio);
+    drop_path(m, "SegformerDropPath", rate);
     layernorm(m, "layernorm_after", s.width, num_f(1e-5));
     sub(m, "mlp", SegformerMixMLP, c, s.width, s.ff);
     dropout(m, "hidden_dropout", real(c, "hidden_dropout_prob"));
@@ -58,7 +47,7 @@ static void SegformerLayer(mod *m, const cfg *c, stage s) {
 static void SegformerStage(mod *m, const cfg *c) {
     int64_t in = layer_dim_before(m, c, "hidden_sizes", dim(c, "num_channels")), d = layer_dim(m, c, "hidden_sizes");
     int64_t patch = layer_dim(m, c, "patch_sizes"), stride = layer_dim(m, c, "strides"), depth = layer_count(m, c, "depths");
-    int64_t before = real(c, "drop_path_rate").d == 0 ? 0 : layers_before(c, layer_idx(m));
+    int64_t before = real(c, "drop_path_rate").d == 0 ? 0 : sum_before(c, "depths", layer_idx(m));
     sub(m, "patch_embeddings", SegformerOverlapPatchEmbeddings, in, d, patch, stride);
     if (depth) {
         stage s = {d, layer_dim(m, c, "num_attention_heads"), layer_count(m, c, "sr_ratios"), d * layer_dim(m, c, "mlp_ratios"), before};
@@ -96,9 +85,7 @@ static const model_facts SegformerPreTrainedModel = {
     .main_input_name = "pixel_values",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("SegformerStage"),
-    .supports_sdpa = YES,
-    .supports_flash_attn = YES,
-    .supports_flex_attn = YES,
+    .supports_sdpa = YES, .supports_flash_attn = YES, .supports_flex_attn = YES,
 };
 
 const family family_segformer = {

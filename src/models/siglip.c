@@ -19,16 +19,11 @@ static void SiglipTextEmbeddings(mod *m, const cfg *c) {
 static void SiglipAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     if (d % dim(c, "num_attention_heads")) refuse(c, "num_attention_heads", "should divide hidden_size, which is %lld", (long long)d);
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
+    square_attention(m, d);
 }
 static void SiglipMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    act(m, "activation_fn", c, "hidden_act");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
+    fc_mlp(m, c, d, ff, "hidden_act");
 }
 static void SiglipEncoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
@@ -116,9 +111,7 @@ static const model_facts SiglipPreTrainedModel = {
     .base_model_prefix = "siglip",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("SiglipTextEmbeddings", "SiglipVisionEmbeddings", "SiglipEncoderLayer", "SiglipMultiheadAttentionPoolingHead"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = SiglipPreTrainedModel_init_weights,
 };
 const family family_siglip = {
@@ -127,11 +120,11 @@ const family family_siglip = {
                        {.name = "SiglipVisionConfig", .model_type = "siglip_vision_model"},
                        {.name = "SiglipConfig", .model_type = "siglip"}),
     .models = MODELS(
-        {"SiglipTextModel", SiglipTextModel, &SiglipPreTrainedModel,
-         {.config = "SiglipTextConfig", .base_model_prefix = "text_model", .layout = LAYOUT(PREFIX_REMOVE("text_model"))}},
-        {"SiglipVisionModel", SiglipVisionModel, &SiglipPreTrainedModel,
-         {.config = "SiglipVisionConfig", .base_model_prefix = "vision_model", .main_input_name = "pixel_values",
+        {"SiglipTextModel", SiglipTextModel, .like = &SiglipPreTrainedModel,
+         .own = {.config = "SiglipTextConfig", .base_model_prefix = "text_model", .layout = LAYOUT(PREFIX_REMOVE("text_model"))}},
+        {"SiglipVisionModel", SiglipVisionModel, .like = &SiglipPreTrainedModel,
+         .own = {.config = "SiglipVisionConfig", .base_model_prefix = "vision_model", .main_input_name = "pixel_values",
           .layout = LAYOUT(PREFIX_REMOVE("vision_model"))}},
-        {"SiglipModel", SiglipModel, &SiglipPreTrainedModel, {0}},
-        {"SiglipForImageClassification", SiglipForImageClassification, &SiglipPreTrainedModel, {.main_input_name = "pixel_values"}}),
+        {"SiglipModel", SiglipModel, .like = &SiglipPreTrainedModel},
+        {"SiglipForImageClassification", SiglipForImageClassification, .like = &SiglipPreTrainedModel, .own = {.main_input_name = "pixel_values"}}),
 };

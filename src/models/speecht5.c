@@ -5,33 +5,6 @@
 static void SpeechT5Config(cfg *c) {
     derive_int(c, "num_feat_extract_layers", len(c, "conv_dim"), "len(conv_dim)");
 }
-/* A file may name num_feat_extract_layers itself, as anything at all. */
-static void speecht5_convs_agree(const cfg *c) {
-    val layers = get(c, "num_feat_extract_layers");
-    for (const char *const *key = SET("conv_stride", "conv_kernel", "conv_dim"); *key; key++)
-        if (!val_equal(layers, val_int(len(c, *key)))) refuse(c, *key, "should have as many items as num_feat_extract_layers says");
-}
-
-static int64_t speecht5_conv(mod *m, const cfg *c) {
-    int64_t in = layer_dim_before(m, c, "conv_dim", 1), out = layer_dim(m, c, "conv_dim");
-    int64_t kernel = layer_dim(m, c, "conv_kernel"), stride = layer_dim(m, c, "conv_stride");
-    conv1d(m, "conv", in, out, .kernel = SIZE1(kernel), .stride = SIZE1(stride), .no_bias = !flag(c, "conv_bias"));
-    return out;
-}
-static void SpeechT5NoLayerNormConvLayer(mod *m, const cfg *c) {
-    speecht5_conv(m, c);
-    act(m, "activation", c, "feat_extract_activation");
-}
-static void SpeechT5LayerNormConvLayer(mod *m, const cfg *c) {
-    int64_t out = speecht5_conv(m, c);
-    layernorm(m, "layer_norm", out, num_f(1e-5));
-    act(m, "activation", c, "feat_extract_activation");
-}
-static void SpeechT5GroupNormConvLayer(mod *m, const cfg *c) {
-    int64_t out = speecht5_conv(m, c);
-    act(m, "activation", c, "feat_extract_activation");
-    groupnorm(m, "layer_norm", out, out, num_f(1e-5), true);
-}
 
 /* ---- positions ---- */
 
@@ -40,7 +13,7 @@ static void SpeechT5SinusoidalPositionalEmbedding(mod *m, const cfg *c, const ch
     int64_t padding = whole(c, "pad_token_id"), rows = count(c, positions) + padding + 3, zero = padding < 0 ? rows + padding : padding;
     if (dim(c, "hidden_size") < 4) refuse(c, "hidden_size", "should be at least 4, for its positions");
     if (rows < 1 || zero < 0) refuse(c, "pad_token_id", "should be a row of the positions");
-    else buffer(m, "weights", POSITIONS(10000, zero), DT_DEFAULT, TRANSIENT, rows, dim(c, "hidden_size"));
+    else buffer(m, "weights", FLOAT_SINUSOIDS(10000, zero), DT_DEFAULT, TRANSIENT, rows, dim(c, "hidden_size"));
 }
 static void SpeechT5PositionalConvEmbedding(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), k = dim(c, "num_conv_pos_embeddings"), groups = dim(c, "num_conv_pos_embedding_groups");
@@ -50,7 +23,7 @@ static void SpeechT5PositionalConvEmbedding(mod *m, const cfg *c) {
 }
 static void SpeechT5ScaledPositionalEncoding(mod *m, const cfg *c, const char *positions) {
     if (dim(c, "hidden_size") % 2) refuse(c, "hidden_size", "should be even, for its positions");
-    buffer(m, "pe", POSITIONS_IN_TURN(10000), DT_DEFAULT, TRANSIENT, 1, dim(c, positions), dim(c, "hidden_size"));
+    buffer(m, "pe", FLOAT_SINUSOIDS_IN_TURN(10000), DT_DEFAULT, TRANSIENT, 1, dim(c, positions), dim(c, "hidden_size"));
     dropout(m, "dropout", real(c, "positional_dropout"));
     param_scalar(m, "alpha", ONES);
 }
@@ -61,21 +34,7 @@ static void SpeechT5RelativePositionalEncoding(mod *m, const cfg *c) {
 
 /* ---- prenets and postnets ---- */
 
-/* Only the first layer is normed. */
-static void speecht5_group_convs(mod *m, const cfg *c) {
-    mod *convs = list_open(m, "conv_layers", "ModuleList", dim(c, "num_feat_extract_layers"));
-    for (mod *conv = list_next(convs, "SpeechT5GroupNormConvLayer"); conv;
-         done(conv), conv = list_next(convs, "SpeechT5NoLayerNormConvLayer")) {
-        if (layer_first(conv)) SpeechT5GroupNormConvLayer(conv, c);
-        else SpeechT5NoLayerNormConvLayer(conv, c);
-    }
-}
-static void SpeechT5FeatureEncoder(mod *m, const cfg *c) {
-    const char *norm = text(c, "feat_extract_norm");
-    if (!strcmp(norm, "group")) speecht5_group_convs(m, c);
-    else if (!strcmp(norm, "layer")) list(m, "conv_layers", dim(c, "num_feat_extract_layers"), SpeechT5LayerNormConvLayer, c);
-    else refuse(c, "feat_extract_norm", "should be \"group\" or \"layer\"");
-}
+static void SpeechT5FeatureEncoder(mod *m, const cfg *c) { speech_convs(m, c, "SpeechT5"); }
 static void SpeechT5FeatureProjection(mod *m, const cfg *c) {
     int64_t features = dim_at(c, "conv_dim", len(c, "conv_dim") - 1);
     layernorm(m, "layer_norm", features, real(c, "layer_norm_eps"));
@@ -132,10 +91,7 @@ static void SpeechT5TextDecoderPostnet(mod *m, const cfg *c) { linear(m, "lm_hea
 static void SpeechT5Attention(mod *m, const cfg *c, const char *heads_key) {
     int64_t d = dim(c, "hidden_size");
     if (d % dim(c, heads_key)) refuse(c, heads_key, "should divide hidden_size, which is %lld", (long long)d);
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
+    square_attention(m, d);
 }
 static void speecht5_self_attention(mod *m, const cfg *c) {
     int64_t heads = dim(c, "decoder_attention_heads");
@@ -314,22 +270,22 @@ static const model_facts SpeechT5PreTrainedModel = {
 const family family_speecht5 = {
     .name = "speecht5",
     .configs = CONFIGS(
-        {.name = "SpeechT5Config", .model_type = "speecht5", .post_init = SpeechT5Config, .validate_architecture = speecht5_convs_agree},
+        {.name = "SpeechT5Config", .model_type = "speecht5", .post_init = SpeechT5Config, .validate_architecture = speech_convs_agree},
         {.name = "SpeechT5HifiGanConfig", .model_type = "speecht5_hifigan"}),
     .models = MODELS(
-        {"SpeechT5Encoder", SpeechT5Encoder, &SpeechT5PreTrainedModel, {0}},
-        {"SpeechT5EncoderWithSpeechPrenet", SpeechT5EncoderWithSpeechPrenet, &SpeechT5PreTrainedModel, {0}},
-        {"SpeechT5EncoderWithTextPrenet", SpeechT5EncoderWithTextPrenet, &SpeechT5PreTrainedModel, {0}},
-        {"SpeechT5EncoderWithoutPrenet", SpeechT5EncoderWithoutPrenet, &SpeechT5PreTrainedModel, {0}},
-        {"SpeechT5Decoder", SpeechT5Decoder, &SpeechT5PreTrainedModel, {0}},
-        {"SpeechT5DecoderWithSpeechPrenet", SpeechT5DecoderWithSpeechPrenet, &SpeechT5PreTrainedModel, {0}},
-        {"SpeechT5DecoderWithTextPrenet", SpeechT5DecoderWithTextPrenet, &SpeechT5PreTrainedModel, {0}},
-        {"SpeechT5DecoderWithoutPrenet", SpeechT5DecoderWithoutPrenet, &SpeechT5PreTrainedModel, {0}},
-        {"SpeechT5Model", SpeechT5Model, &SpeechT5PreTrainedModel, {0}},
-        {"SpeechT5ForSpeechToText", SpeechT5ForSpeechToText, &SpeechT5PreTrainedModel,
-         {.can_generate = YES, .tied_weights_keys = LM_HEAD_TIE}},
-        {"SpeechT5ForTextToSpeech", SpeechT5ForTextToSpeech, &SpeechT5PreTrainedModel,
-         {.can_generate = YES, .main_input_name = "input_ids"}},
-        {"SpeechT5ForSpeechToSpeech", SpeechT5ForSpeechToSpeech, &SpeechT5PreTrainedModel, {0}},
+        {"SpeechT5Encoder", SpeechT5Encoder, .like = &SpeechT5PreTrainedModel},
+        {"SpeechT5EncoderWithSpeechPrenet", SpeechT5EncoderWithSpeechPrenet, .like = &SpeechT5PreTrainedModel},
+        {"SpeechT5EncoderWithTextPrenet", SpeechT5EncoderWithTextPrenet, .like = &SpeechT5PreTrainedModel},
+        {"SpeechT5EncoderWithoutPrenet", SpeechT5EncoderWithoutPrenet, .like = &SpeechT5PreTrainedModel},
+        {"SpeechT5Decoder", SpeechT5Decoder, .like = &SpeechT5PreTrainedModel},
+        {"SpeechT5DecoderWithSpeechPrenet", SpeechT5DecoderWithSpeechPrenet, .like = &SpeechT5PreTrainedModel},
+        {"SpeechT5DecoderWithTextPrenet", SpeechT5DecoderWithTextPrenet, .like = &SpeechT5PreTrainedModel},
+        {"SpeechT5DecoderWithoutPrenet", SpeechT5DecoderWithoutPrenet, .like = &SpeechT5PreTrainedModel},
+        {"SpeechT5Model", SpeechT5Model, .like = &SpeechT5PreTrainedModel},
+        {"SpeechT5ForSpeechToText", SpeechT5ForSpeechToText, .like = &SpeechT5PreTrainedModel,
+         .own = {.can_generate = YES, .tied_weights_keys = LM_HEAD_TIE}},
+        {"SpeechT5ForTextToSpeech", SpeechT5ForTextToSpeech, .like = &SpeechT5PreTrainedModel,
+         .own = {.can_generate = YES, .main_input_name = "input_ids"}},
+        {"SpeechT5ForSpeechToSpeech", SpeechT5ForSpeechToSpeech, .like = &SpeechT5PreTrainedModel},
         {"SpeechT5HifiGan", SpeechT5HifiGan, .own = {.config = "SpeechT5HifiGanConfig", .main_input_name = "spectrogram"}}),
 };

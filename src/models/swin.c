@@ -35,30 +35,18 @@ static void SwinRelativePositionBias(mod *m, int64_t heads, int64_t window) {
 }
 static void SwinAttention(mod *m, const cfg *c, int64_t d, int64_t heads) {
     bool bias = flag(c, "qkv_bias");
-    linear(m, "q_proj", d, d, bias);
-    linear(m, "k_proj", d, d, bias);
-    linear(m, "v_proj", d, d, bias);
-    linear(m, "o_proj", d, d, true);
+    if (heads > d) refuse(c, "num_heads", "a stage of %d channels cannot have %d heads", (int)d, (int)heads);
+    attention_projections(m, d, d, d, bias, true);
     sub(m, "relative_position_bias", SwinRelativePositionBias, heads, dim(c, "window_size"));
 }
 static void SwinMLP(mod *m, const cfg *c, int64_t d) {
     int64_t ff = (int64_t)(real(c, "mlp_ratio").d * (double)d);
-    act(m, "activation_fn", c, "hidden_act");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
-}
-static void SwinDropPath(mod *m, num p) { extra_repr(m, "p=%s", show(m, p)); }
-/* The layers of the stages before this many. */
-static int64_t layers_before(const cfg *c, int64_t stages) {
-    int64_t n = 0;
-    val depths = get(c, "depths");
-    for (int64_t i = 0; i < stages && i < len(c, "depths"); i++) n += depths.items[i].i;
-    return n;
+    fc_mlp(m, c, d, ff, "hidden_act");
 }
 /* Rates rise evenly over all layers of the model; `first` of them lie before this stage. */
 static num drop_path_rate(mod *m, const cfg *c, int64_t first) {
     double most = real(c, "drop_path_rate").d;
-    int64_t layers = layers_before(c, INT64_MAX);
+    int64_t layers = sum_before(c, "depths", INT64_MAX);
     return num_f(most == 0 ? 0 : most * (double)(first + layer_idx(m)) / (double)(layers > 1 ? layers - 1 : 1));
 }
 static void SwinLayer(mod *m, const cfg *c, int64_t d, int64_t heads, int64_t first) {
@@ -68,8 +56,7 @@ static void SwinLayer(mod *m, const cfg *c, int64_t d, int64_t heads, int64_t fi
     layernorm(m, "layernorm_after", d, eps);
     sub(m, "mlp", SwinMLP, c, d);
     dropout(m, "dropout", real(c, "hidden_dropout_prob"));
-    if (rate.d > 0) sub(m, "drop_path", SwinDropPath, rate);
-    else identity(m, "drop_path");
+    drop_path(m, "SwinDropPath", rate);
 }
 static void SwinPatchMerging(mod *m, int64_t d) {
     linear(m, "reduction", 4 * d, 2 * d, false);
@@ -78,7 +65,7 @@ static void SwinPatchMerging(mod *m, int64_t d) {
 static void SwinStage(mod *m, const cfg *c) {
     int64_t stage = layer_idx(m), d = stage_width(c, stage);
     int64_t heads = layer_dim(m, c, "num_heads");
-    list(m, "blocks", layer_count(m, c, "depths"), SwinLayer, c, d, heads, layers_before(c, stage));
+    list(m, "blocks", layer_count(m, c, "depths"), SwinLayer, c, d, heads, sum_before(c, "depths", stage));
     if (!layer_last(m)) sub(m, "downsample", SwinPatchMerging, d);
 }
 static void SwinEncoder(mod *m, const cfg *c) {
@@ -93,10 +80,12 @@ static void swin(mod *m, const cfg *c, bool add_pooling_layer, bool use_mask_tok
 static void SwinModel(mod *m, const cfg *c) { swin(m, c, true, false); }
 static void SwinForMaskedImageModeling(mod *m, const cfg *c) {
     int64_t stride = dim(c, "encoder_stride");
+    double layers = 0;
+    if (!val_number(get(c, "num_layers"), &layers) || layers > 31) refuse(c, "num_layers", "a number of at most 31 is needed");
     sub_as(m, "swin", "SwinModel", swin, c, false, true);
     mod *decoder = sequential(m, "decoder");
-    conv2d(decoder, next_name(decoder), stage_width(c, whole(c, "num_layers") - 1), times(times(stride, stride), dim(c, "num_channels")),
-           .kernel = SAME2(1));
+    conv2d(decoder, next_name(decoder), (int64_t)((double)dim(c, "embed_dim") * pow(2, layers - 1)),
+           times(times(stride, stride), dim(c, "num_channels")), .kernel = SAME2(1));
     pixel_shuffle(decoder, next_name(decoder), stride);
 }
 static void SwinForImageClassification(mod *m, const cfg *c) {

@@ -21,11 +21,10 @@ static const model_facts VisionEncoderDecoderPreTrainedModel = {
     .main_input_name = "pixel_values",
     .can_generate = YES,
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES,
 };
 const family family_vision_encoder_decoder = {
     .name = "vision_encoder_decoder",
     .configs = CONFIGS({.name = "VisionEncoderDecoderConfig", .model_type = "vision-encoder-decoder"}),
-    .models = MODELS({"VisionEncoderDecoderModel", VisionEncoderDecoderModel, &VisionEncoderDecoderPreTrainedModel, {0}}),
+    .models = MODELS({"VisionEncoderDecoderModel", VisionEncoderDecoderModel, .like = &VisionEncoderDecoderPreTrainedModel}),
 };

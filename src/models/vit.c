@@ -5,11 +5,7 @@ static void ViTConfig(cfg *c) {
     if (!flag(c, "pooler_output_size")) derive_int(c, "pooler_output_size", dim(c, "hidden_size"), "hidden_size");
 }
 
-static void ViTPatchEmbeddings(mod *m, const cfg *c) {
-    pair patch = dim_pair(c, "patch_size");
-    conv2d(m, "projection", dim(c, "num_channels"), dim(c, "hidden_size"), .kernel = SIZE2(patch.h, patch.w),
-           .stride = SIZE2(patch.h, patch.w));
-}
+static void ViTPatchEmbeddings(mod *m, const cfg *c) { patch_projection(m, c); }
 static void ViTEmbeddings(mod *m, const cfg *c, bool use_mask_token) {
     int64_t d = dim(c, "hidden_size");
     pair image = dim_pair(c, "image_size"), patch = dim_pair(c, "patch_size");
@@ -24,16 +20,11 @@ static void ViTAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads");
     int64_t width = heads * (known(c, "head_dim") ? dim(c, "head_dim") : d / heads);
     bool bias = flag(c, "qkv_bias");
-    linear(m, "q_proj", d, width, bias);
-    linear(m, "k_proj", d, width, bias);
-    linear(m, "v_proj", d, width, bias);
-    linear(m, "o_proj", width, d, true);
+    attention_projections(m, d, width, width, bias, true);
 }
 static void ViTMLP(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
-    act(m, "activation_fn", c, "hidden_act");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
+    fc_mlp(m, c, d, ff, "hidden_act");
 }
 static void ViTLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
@@ -55,18 +46,11 @@ static void vit(mod *m, const cfg *c, bool add_pooling_layer, bool use_mask_toke
     if (add_pooling_layer) sub(m, "pooler", ViTPooler, c);
 }
 static void ViTModel(mod *m, const cfg *c) { vit(m, c, true, false); }
-/* The only product of three sizes here, so the only one that could overflow. */
-static int64_t pixels_of_a_patch(const cfg *c, int64_t stride) {
-    int64_t channels = dim(c, "num_channels");
-    if (stride * stride <= INT64_MAX / channels) return stride * stride * channels;
-    refuse(c, "encoder_stride", "its square times num_channels does not fit 64 bits");
-    return 1;
-}
 static void ViTForMaskedImageModeling(mod *m, const cfg *c) {
     int64_t stride = dim(c, "encoder_stride");
     sub_as(m, "vit", "ViTModel", vit, c, false, true);
     mod *decoder = sequential(m, "decoder");
-    conv2d(decoder, next_name(decoder), dim(c, "hidden_size"), pixels_of_a_patch(c, stride), .kernel = SIZE1(1));
+    conv2d(decoder, next_name(decoder), dim(c, "hidden_size"), times(times(stride, stride), dim(c, "num_channels")), .kernel = SIZE1(1));
     pixel_shuffle(decoder, next_name(decoder), stride);
 }
 static void ViTForImageClassification(mod *m, const cfg *c) {
@@ -90,9 +74,7 @@ static const model_facts ViTPreTrainedModel = {
     .main_input_name = "pixel_values",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("ViTEmbeddings", "ViTLayer"),
-    .supports_sdpa = YES,
-    .supports_flash_attn = YES,
-    .supports_flex_attn = YES,
+    .supports_sdpa = YES, .supports_flash_attn = YES, .supports_flex_attn = YES,
     .init_weights = ViTPreTrainedModel_init_weights,
 };
 

@@ -6,54 +6,14 @@ static void Wav2Vec2Config(cfg *c) {
     derive_int(c, "num_feat_extract_layers", len(c, "conv_dim"), "len(conv_dim)");
     if (!val_true(get(c, "output_hidden_size"))) derive_int(c, "output_hidden_size", whole(c, "hidden_size"), "hidden_size");
 }
-/* A file may name num_feat_extract_layers itself, as anything at all. */
-static void wav2vec2_convs_agree(const cfg *c) {
-    val layers = get(c, "num_feat_extract_layers");
-    for (const char *const *key = SET("conv_stride", "conv_kernel", "conv_dim"); *key; key++)
-        if (!val_equal(layers, val_int(len(c, *key)))) refuse(c, *key, "should have as many items as num_feat_extract_layers says");
-}
 
-static int64_t wav2vec2_conv(mod *m, const cfg *c) {
-    int64_t in = layer_dim_before(m, c, "conv_dim", 1), out = layer_dim(m, c, "conv_dim");
-    int64_t kernel = layer_dim(m, c, "conv_kernel"), stride = layer_dim(m, c, "conv_stride");
-    conv1d(m, "conv", in, out, .kernel = SIZE1(kernel), .stride = SIZE1(stride), .no_bias = !flag(c, "conv_bias"));
-    return out;
-}
-static void Wav2Vec2NoLayerNormConvLayer(mod *m, const cfg *c) {
-    wav2vec2_conv(m, c);
-    act(m, "activation", c, "feat_extract_activation");
-}
-static void Wav2Vec2LayerNormConvLayer(mod *m, const cfg *c) {
-    int64_t out = wav2vec2_conv(m, c);
-    layernorm(m, "layer_norm", out, num_f(1e-5));
-    act(m, "activation", c, "feat_extract_activation");
-}
-static void Wav2Vec2GroupNormConvLayer(mod *m, const cfg *c) {
-    int64_t out = wav2vec2_conv(m, c);
-    act(m, "activation", c, "feat_extract_activation");
-    groupnorm(m, "layer_norm", out, out, num_f(1e-5), true);
-}
 static void Wav2Vec2PositionalConvEmbedding(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), k = dim(c, "num_conv_pos_embeddings"), groups = dim(c, "num_conv_pos_embedding_groups");
     weight_norm(conv1d(m, "conv", d, d, .kernel = SIZE1(k), .padding = SIZE1(k / 2), .groups = groups), 2);
     done(child(m, "padding", "Wav2Vec2SamePadLayer"));
     act(m, "activation", c, "feat_extract_activation");
 }
-/* Only the first layer is normed. */
-static void wav2vec2_group_convs(mod *m, const cfg *c) {
-    mod *convs = list_open(m, "conv_layers", "ModuleList", dim(c, "num_feat_extract_layers"));
-    for (mod *conv = list_next(convs, "Wav2Vec2GroupNormConvLayer"); conv;
-         done(conv), conv = list_next(convs, "Wav2Vec2NoLayerNormConvLayer")) {
-        if (layer_first(conv)) Wav2Vec2GroupNormConvLayer(conv, c);
-        else Wav2Vec2NoLayerNormConvLayer(conv, c);
-    }
-}
-static void Wav2Vec2FeatureEncoder(mod *m, const cfg *c) {
-    const char *norm = text(c, "feat_extract_norm");
-    if (!strcmp(norm, "group")) wav2vec2_group_convs(m, c);
-    else if (!strcmp(norm, "layer")) list(m, "conv_layers", dim(c, "num_feat_extract_layers"), Wav2Vec2LayerNormConvLayer, c);
-    else refuse(c, "feat_extract_norm", "should be \"group\" or \"layer\"");
-}
+static void Wav2Vec2FeatureEncoder(mod *m, const cfg *c) { speech_convs(m, c, "Wav2Vec2"); }
 static void Wav2Vec2FeatureProjection(mod *m, const cfg *c) {
     int64_t features = dim_at(c, "conv_dim", len(c, "conv_dim") - 1);
     layernorm(m, "layer_norm", features, real(c, "layer_norm_eps"));
@@ -63,10 +23,7 @@ static void Wav2Vec2FeatureProjection(mod *m, const cfg *c) {
 static void Wav2Vec2Attention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
     if (d % dim(c, "num_attention_heads")) refuse(c, "num_attention_heads", "should divide hidden_size, which is %lld", (long long)d);
-    linear(m, "k_proj", d, d, true);
-    linear(m, "v_proj", d, d, true);
-    linear(m, "q_proj", d, d, true);
-    linear(m, "out_proj", d, d, true);
+    square_attention(m, d);
 }
 static void Wav2Vec2FeedForward(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), ff = dim(c, "intermediate_size");
@@ -228,9 +185,7 @@ static const model_facts Wav2Vec2PreTrainedModel = {
     .base_model_prefix = "wav2vec2",
     .main_input_name = "input_values",
     .supports_gradient_checkpointing = YES,
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = Wav2Vec2PreTrainedModel_init_weights,
 };
 const family family_wav2vec2 = {
@@ -238,12 +193,12 @@ const family family_wav2vec2 = {
     .configs = CONFIGS({.name = "Wav2Vec2Config",
                         .model_type = "wav2vec2",
                         .post_init = Wav2Vec2Config,
-                        .validate_architecture = wav2vec2_convs_agree}),
+                        .validate_architecture = speech_convs_agree}),
     .models = MODELS(
-        {"Wav2Vec2Model", Wav2Vec2Model, &Wav2Vec2PreTrainedModel, {0}},
-        {"Wav2Vec2ForPreTraining", Wav2Vec2ForPreTraining, &Wav2Vec2PreTrainedModel, {0}},
-        {"Wav2Vec2ForCTC", Wav2Vec2ForCTC, &Wav2Vec2PreTrainedModel, {0}},
-        {"Wav2Vec2ForSequenceClassification", Wav2Vec2ForSequenceClassification, &Wav2Vec2PreTrainedModel, {0}},
-        {"Wav2Vec2ForAudioFrameClassification", Wav2Vec2ForAudioFrameClassification, &Wav2Vec2PreTrainedModel, {0}},
-        {"Wav2Vec2ForXVector", Wav2Vec2ForXVector, &Wav2Vec2PreTrainedModel, {0}}),
+        {"Wav2Vec2Model", Wav2Vec2Model, .like = &Wav2Vec2PreTrainedModel},
+        {"Wav2Vec2ForPreTraining", Wav2Vec2ForPreTraining, .like = &Wav2Vec2PreTrainedModel},
+        {"Wav2Vec2ForCTC", Wav2Vec2ForCTC, .like = &Wav2Vec2PreTrainedModel},
+        {"Wav2Vec2ForSequenceClassification", Wav2Vec2ForSequenceClassification, .like = &Wav2Vec2PreTrainedModel},
+        {"Wav2Vec2ForAudioFrameClassification", Wav2Vec2ForAudioFrameClassification, .like = &Wav2Vec2PreTrainedModel},
+        {"Wav2Vec2ForXVector", Wav2Vec2ForXVector, .like = &Wav2Vec2PreTrainedModel}),
 };

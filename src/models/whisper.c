@@ -18,9 +18,7 @@ static void WhisperEncoderLayer(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model"), ff = dim(c, "encoder_ffn_dim");
     sub(m, "self_attn", WhisperAttention, c, "encoder_attention_heads", false, false);
     layernorm(m, "self_attn_layer_norm", d, num_f(1e-5));
-    act(m, "activation_fn", c, "activation_function");
-    linear(m, "fc1", d, ff, true);
-    linear(m, "fc2", ff, d, true);
+    fc_mlp(m, c, d, ff, "activation_function");
     layernorm(m, "final_layer_norm", d, num_f(1e-5));
 }
 static void WhisperDecoderLayer(mod *m, const cfg *c) {
@@ -87,9 +85,7 @@ static const model_facts WhisperPreTrainedModel = {
     .main_input_name = "input_features",
     .supports_gradient_checkpointing = YES,
     .no_split_modules = SET("WhisperEncoderLayer", "WhisperDecoderLayer"),
-    .supports_flash_attn = YES,
-    .supports_sdpa = YES,
-    .supports_flex_attn = YES,
+    .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
     .init_weights = WhisperPreTrainedModel_init_weights,
 };
 #define WHISPER_TIE MAP({"proj_out.weight", "model.decoder.embed_tokens.weight"})
@@ -98,13 +94,13 @@ const family family_whisper = {
     .name = "whisper",
     .configs = CONFIGS({.name = "WhisperConfig", .model_type = "whisper"}),
     .models = MODELS(
-        {"WhisperEncoder", WhisperEncoder, &WhisperPreTrainedModel, {0}},
-        {"WhisperDecoder", WhisperDecoder, &WhisperPreTrainedModel, {.main_input_name = "input_ids"}},
-        {"WhisperModel", WhisperModel, &WhisperPreTrainedModel, {0}},
-        {"WhisperForConditionalGeneration", WhisperForConditionalGeneration, &WhisperPreTrainedModel,
-         {.tied_weights_keys = WHISPER_TIE, .can_generate = YES}},
-        {"WhisperDecoderWrapper", WhisperDecoderWrapper, &WhisperPreTrainedModel, {0}},
-        {"WhisperForCausalLM", WhisperForCausalLM, &WhisperPreTrainedModel,
-         {.tied_weights_keys = WHISPER_TIE, .main_input_name = "input_ids", .can_generate = YES}},
-        {"WhisperForAudioClassification", WhisperForAudioClassification, &WhisperPreTrainedModel, {0}}),
+        {"WhisperEncoder", WhisperEncoder, .like = &WhisperPreTrainedModel},
+        {"WhisperDecoder", WhisperDecoder, .like = &WhisperPreTrainedModel, .own = {.main_input_name = "input_ids"}},
+        {"WhisperModel", WhisperModel, .like = &WhisperPreTrainedModel},
+        {"WhisperForConditionalGeneration", WhisperForConditionalGeneration, .like = &WhisperPreTrainedModel,
+         .own = {.tied_weights_keys = WHISPER_TIE, .can_generate = YES}},
+        {"WhisperDecoderWrapper", WhisperDecoderWrapper, .like = &WhisperPreTrainedModel},
+        {"WhisperForCausalLM", WhisperForCausalLM, .like = &WhisperPreTrainedModel,
+         .own = {.tied_weights_keys = WHISPER_TIE, .main_input_name = "input_ids", .can_generate = YES}},
+        {"WhisperForAudioClassification", WhisperForAudioClassification, .like = &WhisperPreTrainedModel}),
 };

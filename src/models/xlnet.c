@@ -58,20 +58,7 @@ static void XLNetPoolerAnswerClass(mod *m, const cfg *c) {
     activation(m, "activation", "Tanh");
     linear(m, "dense_1", d, 1, false);
 }
-static void dropout_if_any(mod *m, const char *name, const cfg *c, const char *key) {
-    if (known(c, key) && real(c, key).d > 0) dropout(m, name, real(c, key));
-    else identity(m, name);
-}
-static void XLNetSequenceSummary(mod *m, const cfg *c) {
-    int64_t d = dim(c, "hidden_size");
-    if (!strcmp(text(c, "summary_type"), "attn")) refuse(c, "summary_type", "the reference has no such summary");
-    if (flag(c, "summary_use_proj")) linear(m, "summary", d, flag_or(c, "summary_proj_to_labels", false) ? num_labels(c) : d, true);
-    else identity(m, "summary");
-    if (flag(c, "summary_activation")) act(m, "activation", c, "summary_activation");
-    else identity(m, "activation");
-    dropout_if_any(m, "first_dropout", c, "summary_first_dropout");
-    dropout_if_any(m, "last_dropout", c, "summary_last_dropout");
-}
+static void XLNetSequenceSummary(mod *m, const cfg *c) { sequence_summary(m, c, num_labels(c)); }
 
 static void XLNetModel(mod *m, const cfg *c) {
     int64_t d = dim(c, "d_model");
@@ -125,12 +112,12 @@ const family family_xlnet = {
     .name = "xlnet",
     .configs = CONFIGS({.name = "XLNetConfig", .model_type = "xlnet", .post_init = XLNetConfig, .validate_architecture = validate}),
     .models = MODELS(
-        {"XLNetModel", XLNetModel, &XLNetPreTrainedModel, {0}},
-        {"XLNetLMHeadModel", XLNetLMHeadModel, &XLNetPreTrainedModel,
-         {.can_generate = YES, .tied_weights_keys = MAP({"lm_loss.weight", "transformer.word_embedding.weight"})}},
-        {"XLNetForSequenceClassification", XLNetForSequenceClassification, &XLNetPreTrainedModel, {0}},
-        {"XLNetForTokenClassification", XLNetForTokenClassification, &XLNetPreTrainedModel, {0}},
-        {"XLNetForMultipleChoice", XLNetForMultipleChoice, &XLNetPreTrainedModel, {0}},
-        {"XLNetForQuestionAnsweringSimple", XLNetForQuestionAnsweringSimple, &XLNetPreTrainedModel, {0}},
-        {"XLNetForQuestionAnswering", XLNetForQuestionAnswering, &XLNetPreTrainedModel, {0}}),
+        {"XLNetModel", XLNetModel, .like = &XLNetPreTrainedModel},
+        {"XLNetLMHeadModel", XLNetLMHeadModel, .like = &XLNetPreTrainedModel,
+         .own = {.can_generate = YES, .tied_weights_keys = MAP({"lm_loss.weight", "transformer.word_embedding.weight"})}},
+        {"XLNetForSequenceClassification", XLNetForSequenceClassification, .like = &XLNetPreTrainedModel},
+        {"XLNetForTokenClassification", XLNetForTokenClassification, .like = &XLNetPreTrainedModel},
+        {"XLNetForMultipleChoice", XLNetForMultipleChoice, .like = &XLNetPreTrainedModel},
+        {"XLNetForQuestionAnsweringSimple", XLNetForQuestionAnsweringSimple, .like = &XLNetPreTrainedModel},
+        {"XLNetForQuestionAnswering", XLNetForQuestionAnswering, .like = &XLNetPreTrainedModel}),
 };

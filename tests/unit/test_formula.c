@@ -99,8 +99,8 @@ static void positions(void **state) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t bytes = tare_dtype_bytes((tare_dtype)rows[i].dtype);
-        void *padded = filled(POSITIONS(10000, 1), rows[i].dtype, SHAPE(454, 48)), *odd = filled(POSITIONS(10000, NO_PAD), rows[i].dtype, SHAPE(37, 45));
-        void *turn = filled(POSITIONS_IN_TURN(10000), rows[i].dtype, SHAPE(1, 450, 768));
+        void *padded = filled(FLOAT_SINUSOIDS(10000, 1), rows[i].dtype, SHAPE(454, 48)), *odd = filled(FLOAT_SINUSOIDS(10000, NO_PAD), rows[i].dtype, SHAPE(37, 45));
+        void *turn = filled(FLOAT_SINUSOIDS_IN_TURN(10000), rows[i].dtype, SHAPE(1, 450, 768));
         digest_is(padded, 454 * 48 * bytes, rows[i].padded);
         digest_is(odd, 37 * 45 * bytes, rows[i].odd);
         digest_is(turn, 450 * 768 * bytes, rows[i].turn);
@@ -142,8 +142,8 @@ static void double_sinusoids(void **state) {
         const struct { made how; int64_t length, width; const char *want; } cases[] = {
             {DOUBLE_SINUSOIDS(10000), 37, 48, rows[i].small},
             {DOUBLE_SINUSOIDS(10000), 37, 25, rows[i].odd},
-            {ALTERNATING_SINUSOIDS(10000), 37, 45, rows[i].alternating},
-            {ALTERNATING_SINUSOIDS(10000), 512, 384, rows[i].wide},
+            {DOUBLE_SINUSOIDS_IN_TURN(10000), 37, 45, rows[i].alternating},
+            {DOUBLE_SINUSOIDS_IN_TURN(10000), 512, 384, rows[i].wide},
         };
         for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
             void *data = filled(cases[k].how, rows[i].dtype, SHAPE(cases[k].length, cases[k].width));
@@ -176,8 +176,8 @@ static void what_is_no_formula(void **state) {
     refused(SINUSOIDS(10000), TARE_F32, SHAPE(2, 2), "t: sinusoids need rows of an even number of floats, four or more");
     refused(ROTARY_SINUSOIDS(10000, 2), TARE_BF16, SHAPE(2, 2), "t: rotary sinusoids need rows of an even number of float32");
     refused(DOUBLE_SINUSOIDS(10000), TARE_I64, SHAPE(2, 2), "t: sinusoids need rows of floats");
-    refused(POSITIONS(10000, NO_PAD), TARE_F32, SHAPE(2, 3), "t: positions need rows of four floats or more");
-    refused(POSITIONS_IN_TURN(10000), TARE_F32, SHAPE(2, 3), "t: positions in turn need rows of an even number of floats");
+    refused(FLOAT_SINUSOIDS(10000, NO_PAD), TARE_F32, SHAPE(2, 3), "t: positions need rows of four floats or more");
+    refused(FLOAT_SINUSOIDS_IN_TURN(10000), TARE_F32, SHAPE(2, 3), "t: positions in turn need rows of an even number of floats");
     refused((made){.op = MADE_ROPE}, TARE_F32, SHAPE(2), "t: a rotary table has other entries");
     tensor_node t = tensor_of(TARE_F32, SHAPE(4, 8));
     fill f = {.op = MADE_SINUSOIDS, .a = 10000};
