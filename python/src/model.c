@@ -21,8 +21,8 @@ PyObject *model_make(PyObject *module, PyObject *args, PyObject *named) {
     tare_error err = {0};
     tare_model *m;
     state *s = state_of(module);
-    if (!PyArg_ParseTupleAndKeywords(args, named, "O!|OOOOOp", (char **)names, s->config, &config, &texts[0], &texts[1], &texts[2], &texts[3], &texts[4],
-                                     &plain) ||
+    if (!PyArg_ParseTupleAndKeywords(args, named, "O!|OOOOOp", (char **)names, s->config, &config, &texts[0], &texts[1], &texts[2],
+                                     &texts[3], &texts[4], &plain) ||
         !option_text(texts[0], &o.class_name) || !option_text(texts[1], &o.auto_class) || !option_text(texts[2], &o.dtype) ||
         !option_text(texts[3], &o.attn) || !option_text(texts[4], &o.host))
         return NULL;

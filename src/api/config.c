@@ -9,10 +9,20 @@ static const char *const no_key = "no key was given";
 
 typedef struct reading { const cfg *c; const char *key; bool use_diff; sink *s; arena a; tare_error err; bool found; } reading;
 
+/* On a copy that makes its values in this call's arena. */
+static bool computed(reading *r, val *v) {
+    session s = {.a = &r->a};
+    cfg copy = *r->c;
+    copy.s = &s;
+    *v = cfg_computed(&copy, r->key);
+    if (!session_ok(&s)) r->err = s.err;
+    return session_ok(&s);
+}
 static bool write_value(void *to) {
     reading *r = to;
     val v = dict_get(r->c->written, r->key);
     if (v.kind == VAL_ABSENT) v = cfg_get(r->c, r->key);
+    if (v.kind == VAL_ABSENT && !computed(r, &v)) return false;
     r->found = v.kind != VAL_ABSENT;
     if (v.kind == VAL_CFG) v = cfg_to_dict_in(v.cfg, &r->a);
     if (r->found) json_write(r->s, v, -1);

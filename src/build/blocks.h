@@ -73,6 +73,8 @@ void sequence_summary(mod *m, const cfg *c, int64_t labels);
  * of its config: a file may name num_feat_extract_layers itself, as anything at all. */
 void speech_convs(mod *m, const cfg *c, const char *prefix);
 void speech_convs_agree(const cfg *c);
+val speech_computed(cfg *c, const char *key);  /* the computed values of such a config */
+val one_type_per_layer(cfg *c, const char *type); /* a list as long as num_hidden_layers */
 int64_t sum_before(const cfg *c, const char *key, int64_t n); /* of the first n numbers of a list, or of all */
 /* layer_types = "full_attention" where Python's (i + first) % period is 0, else `other`. `key` is where the period comes from. */
 void alternate_layer_types(cfg *c, val period, const char *key, int64_t first, const char *other);

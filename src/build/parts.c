@@ -130,6 +130,12 @@ void speech_convs_agree(const cfg *c) {
     for (const char *const *key = SET("conv_stride", "conv_kernel", "conv_dim"); *key; key++)
         if (!val_equal(layers, val_int(len(c, *key)))) refuse(c, *key, "should have as many items as num_feat_extract_layers says");
 }
+val speech_computed(cfg *c, const char *key) {
+    int64_t product = 1;
+    if (!same_word(key, "inputs_to_logits_ratio")) return (val){0};
+    for (int64_t i = 0; i < len(c, "conv_stride"); i++) product = times(product, dim_at(c, "conv_stride", i));
+    return val_int(product);
+}
 static int64_t speech_conv(mod *m, const cfg *c) {
     int64_t in = layer_dim_before(m, c, "conv_dim", 1), out = layer_dim(m, c, "conv_dim");
     int64_t kernel = layer_dim(m, c, "conv_kernel"), stride = layer_dim(m, c, "conv_stride");
@@ -171,6 +177,12 @@ int64_t sum_before(const cfg *c, const char *key, int64_t n) {
 static bool divides(val period, int64_t i) {
     if (period.kind == VAL_INT) return i % period.i == 0;
     return period.kind == VAL_BOOL || fmod((double)i, period.d) == 0;
+}
+val one_type_per_layer(cfg *c, const char *type) {
+    int64_t n = count(c, "num_hidden_layers");
+    val *types = list_room(c, "num_hidden_layers", &n);
+    for (int64_t i = 0; i < n; i++) types[i] = val_text(type);
+    return list_in(types, n);
 }
 void alternate_layer_types(cfg *c, val period, const char *key, int64_t first, const char *other) {
     int64_t n = count(c, "num_hidden_layers");

@@ -93,6 +93,11 @@ val cfg_get(const cfg *c, const char *key) {
     return e ? e->v : property(c, key);
 }
 
+val cfg_computed(cfg *c, const char *key) {
+    const config_class *rules = c->k->rules;
+    return rules && rules->computed ? rules->computed(c, real_key(c, key)) : (val){0};
+}
+
 /* ---- setattr ---- */
 
 static bool in_range(val check, val v) {

@@ -51,6 +51,8 @@ cfg *cfg_load(session *s, val dict, val over);
 cfg *cfg_copy(session *s, const cfg *c, const char *path, const char *part);
 
 val cfg_get(const cfg *c, const char *key);      /* getattr without noting the read; absent when there is none */
+/* What the config's class works out from other values, which no build reads; absent when it has no such property. */
+val cfg_computed(cfg *c, const char *key);
 void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *detail); /* setattr, as a rule or a leftover does it */
 cfg_entry *cfg_entry_of(const cfg *c, const char *key); /* the stored entry, aliases resolved; NULL */
 void cfg_refuse(const cfg *c, const char *key, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -86,9 +86,14 @@ static const model_facts FalconPreTrainedModel = {
     .init_weights = FalconPreTrainedModel_init_weights,
 };
 
+static val FalconConfig_computed(cfg *c, const char *key) {
+    if (same_word(key, "head_dim")) return val_int(whole(c, "hidden_size") / dim(c, "num_attention_heads"));
+    return same_word(key, "rotary") ? val_bool(!flag(c, "alibi")) : (val){0};
+}
+
 const family family_falcon = {
     .name = "falcon",
-    .configs = CONFIGS({.name = "FalconConfig", .model_type = "falcon", .post_init = FalconConfig}),
+    .configs = CONFIGS({.name = "FalconConfig", .model_type = "falcon", .post_init = FalconConfig, .computed = FalconConfig_computed}),
     .models = MODELS(
         {"FalconModel", FalconModel, .like = &FalconPreTrainedModel},
         {"FalconForCausalLM", FalconForCausalLM, .like = &FalconPreTrainedModel,

@@ -101,11 +101,16 @@ static const model_facts FalconH1PreTrainedModel = {
     .init_weights = FalconH1PreTrainedModel_init_weights,
 };
 
+static val FalconH1Config_computed(cfg *c, const char *key) {
+    return same_word(key, "layers_block_type") ? one_type_per_layer(c, "hybrid") : (val){0};
+}
+
 const family family_falcon_h1 = {
     .name = "falcon_h1",
     .configs = CONFIGS({.name = "FalconH1Config",
                         .model_type = "falcon_h1",
                         .post_init = FalconH1Config,
+                        .computed = FalconH1Config_computed,
                         .validate_architecture = FalconH1Config_validate}),
     .models = MODELS({"FalconH1Model", FalconH1Model, .like = &FalconH1PreTrainedModel},
                      {"FalconH1ForCausalLM", FalconH1ForCausalLM, .like = &FalconH1PreTrainedModel,

@@ -74,11 +74,16 @@ static const model_facts Mamba2PreTrainedModel = {
     .init_weights = Mamba2PreTrainedModel_init_weights,
 };
 
+static val Mamba2Config_computed(cfg *c, const char *key) {
+    return same_word(key, "layer_types") ? one_type_per_layer(c, "linear_attention") : (val){0};
+}
+
 const family family_mamba2 = {
     .name = "mamba2",
     .configs = CONFIGS({.name = "Mamba2Config",
                         .model_type = "mamba2",
                         .post_init = Mamba2Config,
+                        .computed = Mamba2Config_computed,
                         .validate_architecture = Mamba2Config_validate}),
     .models = MODELS({"Mamba2Model", Mamba2Model, .like = &Mamba2PreTrainedModel},
                      {"Mamba2ForCausalLM", Mamba2ForCausalLM, .like = &Mamba2PreTrainedModel,
