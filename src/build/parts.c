@@ -170,7 +170,7 @@ void speech_convs(mod *m, const cfg *c, const char *prefix) {
 int64_t sum_before(const cfg *c, const char *key, int64_t n) {
     int64_t sum = 0;
     val all = get(c, key);
-    for (int64_t i = 0; i < n && i < len(c, key); i++) sum += all.items[i].i;
+    for (int64_t i = 0; i < n && i < len(c, key); i++) sum = plus(sum, all.items[i].i);
     return sum;
 }
 /* Python's i % period == 0, for any number. */
