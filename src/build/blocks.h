@@ -79,6 +79,7 @@ int64_t sum_before(const cfg *c, const char *key, int64_t n); /* of the first n 
 /* layer_types = "full_attention" where Python's (i + first) % period is 0, else `other`. `key` is where the period comes from. */
 void alternate_layer_types(cfg *c, val period, const char *key, int64_t first, const char *other);
 
+void token_classifier(mod *m, const cfg *c); /* dropout and classifier over hidden_size, where the rate may go unsaid */
 /* Heads of transformers.modeling_layers, for base classes without arguments: AutoModel under base_model_prefix, then the head. */
 void GenericForSequenceClassification(mod *m, const cfg *c);
 void GenericForQuestionAnswering(mod *m, const cfg *c); /* base under `transformer` if the class says base_model_prefix = "transformer" */

@@ -200,6 +200,7 @@
 #pragma redefine_extname text_config tare_def_text_config
 #pragma redefine_extname text_new tare_def_text_new
 #pragma redefine_extname text_or tare_def_text_or
+#pragma redefine_extname token_classifier tare_def_token_classifier
 #pragma redefine_extname unflatten tare_def_unflatten
 #pragma redefine_extname unfold tare_def_unfold
 #pragma redefine_extname unfold_spec_ tare_def_unfold_spec_

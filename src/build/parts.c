@@ -123,6 +123,13 @@ void sequence_summary(mod *m, const cfg *c, int64_t labels) {
     dropout_or_identity(m, "last_dropout", c, "summary_last_dropout");
 }
 
+/* ---- heads ---- */
+
+void token_classifier(mod *m, const cfg *c) {
+    dropout(m, "dropout", real_or(c, "classifier_dropout", real_or(c, "hidden_dropout", num_f(0.1))));
+    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+}
+
 /* ---- convolutions over sound ---- */
 
 void speech_convs_agree(const cfg *c) {
