@@ -42,6 +42,7 @@ void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const
 
 /* ---- parts of encoders and decoders ---- */
 
+void heads_at_most(const cfg *c, const char *heads, const char *width); /* a head's size, width / heads cut, is to be 1 at least */
 /* q_proj, k_proj, v_proj, o_proj of grouped-query attention: from d to `queries` and to `keys` wide, and back. */
 void attention_projections(mod *m, int64_t d, int64_t queries, int64_t keys, bool bias, bool out_bias);
 /* k_proj, v_proj, q_proj, out_proj, all (d, d) with biases. */

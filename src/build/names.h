@@ -80,6 +80,7 @@
 #pragma redefine_extname gru_cell tare_def_gru_cell
 #pragma redefine_extname has tare_def_has
 #pragma redefine_extname has_tensor tare_def_has_tensor
+#pragma redefine_extname heads_at_most tare_def_heads_at_most
 #pragma redefine_extname heads_divide_hidden_size tare_def_heads_divide_hidden_size
 #pragma redefine_extname identity tare_def_identity
 #pragma redefine_extname in_dtype tare_def_in_dtype

@@ -5,6 +5,9 @@
 
 /* ---- attention ---- */
 
+void heads_at_most(const cfg *c, const char *heads, const char *width) {
+    if (dim(c, heads) > dim(c, width)) refuse(c, heads, "should be at most %s, which is %lld", width, (long long)dim(c, width));
+}
 void attention_projections(mod *m, int64_t d, int64_t queries, int64_t keys, bool bias, bool out_bias) {
     linear(m, "q_proj", d, queries, bias);
     linear(m, "k_proj", d, keys, bias);
