@@ -37,7 +37,7 @@ PyObject *model_make(PyObject *module, PyObject *args, PyObject *named) {
     model_object *self = PyObject_New(model_object, s->model);
     if (!self) return tare_model_free(m), NULL;
     self->m = m;
-    self->held = NULL, self->start = NULL;
+    self->held = NULL, self->start = NULL, self->drawn = false;
     self->places[0] = self->places[1] = PLACE_META;
     return (PyObject *)self;
 }
@@ -206,7 +206,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef getters[] = {
-    {"is_drawn", model_is_drawn, NULL, "Whether any of its weights has been asked for.", NULL},
+    {"is_drawn", model_is_drawn, NULL, "Whether anybody has looked at a value.", NULL},
     {"class_name", class_name, NULL, "The model class.", NULL},
     {"dtype", dtype, NULL, "The dtype of the first floating parameter, as torch names it.", NULL},
     {"note", note, NULL, "A remark on how the class was chosen, or None.", NULL},

@@ -48,7 +48,10 @@ bool patience_end(patience *p) {
 
 /* ---- a model's weights ---- */
 
-static place place_named(const char *name) { return !strcmp(name, "meta") ? PLACE_META : !strcmp(name, "cpu") ? PLACE_HERE : PLACE_ELSEWHERE; }
+static place place_named(const char *name) {
+    if (!strcmp(name, "meta")) return PLACE_META;
+    return !strcmp(name, "cpu") || !strncmp(name, "cpu:", 4) ? PLACE_HERE : PLACE_ELSEWHERE;
+}
 PyObject *model_hold(PyObject *self, PyObject *args) {
     model_object *m = (model_object *)self;
     const char *places[2];
@@ -87,6 +90,7 @@ static bool begin(model_object *m) {
 static bool make(model_object *m, const tare_item *const *tensors, size_t n) {
     patience p;
     tare_error err = {0};
+    m->drawn = true;
     patience_begin(&p);
     tare_status status = tare_weights_need(m->held->w, tensors, n, &p.how, &err);
     if (!patience_end(&p)) return false;
@@ -114,7 +118,7 @@ PyObject *model_draw(PyObject *self, PyObject *nothing) {
     if (!make(m, NULL, 0)) return NULL;
     Py_RETURN_NONE;
 }
-PyObject *model_is_drawn(PyObject *self, void *nothing) { return (void)nothing, PyBool_FromLong(((model_object *)self)->held != NULL); }
+PyObject *model_is_drawn(PyObject *self, void *nothing) { return (void)nothing, PyBool_FromLong(((model_object *)self)->drawn); }
 
 /* ---- a tensor of it ---- */
 
@@ -124,12 +128,19 @@ tare_item tensor_item(PyObject *tensor) {
     if (model_of(tensor)->held) tare_weights_item(model_of(tensor)->held->w, ((tensor_object *)tensor)->item, &item);
     return item;
 }
-void *tensor_data(PyObject *tensor, storage **held) {
+void *tensor_room(PyObject *tensor, storage **held) {
     model_object *m = model_of(tensor);
     const tare_item *item = ((tensor_object *)tensor)->item;
-    if (!is_here(m, item) || (!m->held && !begin(m)) || !make(m, &item, 1)) return NULL;
+    if (!is_here(m, item) || (!m->held && !begin(m))) return NULL;
     void *data = tare_weights_data(m->held->w, item);
     if (!data) return PyErr_Format(PyExc_NotImplementedError, "%s of %s was not loaded", item->path, tare_model_class(m->m)), NULL;
     *held = storage_keep(m->held);
     return data;
+}
+void *tensor_data(PyObject *tensor, storage **held) {
+    const tare_item *item = ((tensor_object *)tensor)->item;
+    void *data = tensor_room(tensor, held);
+    if (!data || make(model_of(tensor), &item, 1)) return data;
+    storage_drop(*held);
+    return NULL;
 }
