@@ -91,6 +91,8 @@ static PyMethodDef methods[] = {
     {"config_fields", config_fields, METH_O, "Fields and aliases of a config class: name, stored as, type, default as JSON."},
     {"types", types, METH_NOARGS, "Model types, each with the real one."},
     {"ids", ids, METH_NOARGS, "Built-in ids."},
+    {"generator_new", generator_new, METH_O, "torch's generator as after manual_seed()."},
+    {"generator_load", generator_load, METH_O, "torch's generator from the bytes of its state."},
     {NULL, NULL, 0, NULL},
 };
 static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec) {
@@ -104,9 +106,10 @@ static int start(PyObject *module) {
     s->config = add_type(module, &config_spec);
     s->model = s->config ? add_type(module, &model_spec) : NULL;
     s->tensor = s->model ? add_type(module, &tensor_spec) : NULL;
-    if (!s->tensor) return -1;
+    s->generator = s->tensor ? add_type(module, &generator_spec) : NULL;
+    if (!s->generator) return -1;
     /* A handle is made by the functions above, or belongs to one that is. */
-    s->config->tp_new = s->model->tp_new = NULL;
+    s->config->tp_new = s->model->tp_new = s->generator->tp_new = NULL;
     if (PyModule_AddStringConstant(module, "version", tare_version())) return -1;
     return PyModule_AddStringConstant(module, "reference", tare_reference());
 }
@@ -115,6 +118,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(s->config);
     Py_VISIT(s->model);
     Py_VISIT(s->tensor);
+    Py_VISIT(s->generator);
     return 0;
 }
 static int clear(PyObject *module) {
@@ -122,6 +126,7 @@ static int clear(PyObject *module) {
     Py_CLEAR(s->config);
     Py_CLEAR(s->model);
     Py_CLEAR(s->tensor);
+    Py_CLEAR(s->generator);
     return 0;
 }
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, AS_SLOT(start)}, {0, NULL}};
