@@ -170,6 +170,11 @@ void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *det
     store(c, real, hash, v, origin, detail, known);
 }
 
+void cfg_assign(cfg *c, const char *key, val v) {
+    const config_class *rules = c->k->rules;
+    if (!rules || !rules->assign || !rules->assign(c, real_key(c, key), v)) cfg_set(c, key, v, TARE_FROM_OVERRIDE, NULL);
+}
+
 /* ---- implementations, per part ---- */
 
 static cfg *part_of(const cfg *c, size_t i) {

@@ -96,6 +96,8 @@ typedef struct config_class {
     void (*to_dict)(struct cfg *c);              /* changes to the copy that to_dict() prints */
     /* Properties that the class works out from other values, for a user who asks: no model is built from them. Absent for others. */
     struct val (*computed)(struct cfg *c, const char *key);
+    /* Setters of the class, for a user who changes a config that is made. False: the key has none. */
+    bool (*assign)(struct cfg *c, const char *key, struct val v);
     const layout_rule *layout;                   /* of this model type */
 } config_class;
 typedef struct family {

@@ -128,3 +128,15 @@ def test_setting_derives_nothing_anew():
 
 def test_classes_tell_their_values():
     assert "hidden_size: int = 768" in BertConfig.__doc__ and "hidden_size: another name of n_embd" in GPT2Config.__doc__
+
+
+def test_setters_of_a_class_set_what_they_stand_for():
+    config = tare.ConvNextConfig()
+    assert (config.out_features, config.out_indices) == (["stage4"], [4])
+    config.out_indices = [1, 2]
+    assert config.out_features == config.to_dict()["out_features"] == ["stage1", "stage2"]
+    with pytest.raises(ValueError, match="none of the stages"):
+        config.out_features = ["nope"]
+    config = tare.ModernBertConfig()
+    config.sliding_window = 10
+    assert (config.sliding_window, config.local_attention) == (10, 20)
