@@ -123,11 +123,13 @@ const mod *module_at(const mod *m, const char *path) {
     }
     return m;
 }
+/* Without any embedding the reference finds no input, and then no output either. */
+static bool is_embedded(const quant *q, const mod *m, const char *path, const void *of) { return (void)q, (void)path, (void)of, is_embedding(m); }
 static void skip_output(quant *q) {
     const mod *root = q->b->root;
     const char *path = output_embedding_of(root->cls);
     if (!path) path = "lm_head";
-    if (*path && module_at(root, path)) skip(q, NULL, path);
+    if (*path && module_at(root, path) && some_module(q, is_embedded, NULL)) skip(q, NULL, path);
 }
 static void skip_default(quant *q) {
     val ties = tied_keys(q->s->a, q->b->root);
