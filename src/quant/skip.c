@@ -189,6 +189,13 @@ void warn_of_heads(quant *q) {
     if (!output) output = "lm_head";
     const mod *head = *output ? module_at(root, output) : NULL;
     if (head && head->dense) note_warning(q, "%s, the output embedding, is quantised: a list of what stays dense replaces the default", output);
+    val tied = tied_keys(q->s->a, root);
+    for (uint32_t i = 0; i < tied.n; i++) {
+        const mod *m = module_at(root, module_name(q, tied.members[i].key));
+        if (m && m->dense)
+            note_warning(q, "%s belongs to a quantised module and is tied to %s: it is that dense one, and has scales for other numbers",
+                tied.members[i].key, tied.members[i].v.s);
+    }
     for (const edge *e = root->children; e; e = e->next)
         if (e->name && e->to->dense && e->to != head && e->to->kind == KIND_LINEAR)
             note_warning(q, "%s, a head of this model, is quantised: by default the output embedding alone stays dense", e->name);
