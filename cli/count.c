@@ -2,6 +2,7 @@
 #include "budget.h"
 #include "nodes.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,16 @@ static void put_buffers(const tare_model *m, const tare_counts *c, size_t width)
     out_free(&remark);
 }
 
+/* What the quantised weights stand for, and how many bits each of them takes with all that belongs to it. */
+static void put_quantization(const tare_model *m, size_t width) {
+    const tare_quantization *q = tare_model_quantization(m);
+    char size[32], remark[160], replaced[32], left[32];
+    if (!q || !q->weights) return;
+    snprintf(remark, sizeof remark, "%.3f bits each by %s: %s modules, and %s linear layer%s as %s", 8.0 * (double)q->bytes / (double)q->weights,
+             q->method, grouped(q->replaced, replaced), grouped(q->left, left), q->left == 1 ? "" : "s", q->left == 1 ? "it is" : "they are");
+    put_sum("quantised", width, q->weights, bytes_text(q->bytes, size), remark);
+}
+
 static uint64_t all_bytes(const tare_counts *c) {
     uint64_t sum = 0;
     for (int i = 0; i < TARE_DTYPE_COUNT; i++) sum += c->bytes[i];
@@ -177,10 +188,23 @@ static void put_text(const tare_model *m, const args *a, const tare_counts *c, c
     out_format(&std_out, "; %s)\n", reference_name(name));
     put_sum("parameters", width, c->total, bytes_text(all_bytes(c), size), "");
     for (size_t i = 0; i < p->n; i++) put_part(&p->rows[i], width, c->total);
+    put_quantization(m, width);
     if (c->trainable != c->total) put_sum("trainable", width, c->trainable, "", "");
     if (c->active != c->total) put_sum("active", width, c->active, "", "used for one token");
     if (c->buffers) put_buffers(m, c, width);
     budget_text(&std_out, b);
+}
+
+static void json_quantization(const tare_quantization *q) {
+    if (!q) return;
+    out_format(&std_out, ",\"quantization\":{\"method\":\"%s\",\"modules\":%" PRIu64 ",\"left\":%" PRIu64, q->method, q->replaced, q->left);
+    out_format(&std_out, ",\"weights\":%" PRIu64, q->weights);
+    out_format(&std_out, ",\"bytes\":%" PRIu64 ",\"bits\":", q->bytes);
+    if (q->weights) out_format(&std_out, "%.6g", 8.0 * (double)q->bytes / (double)q->weights);
+    else out_text(&std_out, "null");
+    out_text(&std_out, ",\"warnings\":[");
+    for (size_t i = 0; i < q->warning_count; i++) out_text(&std_out, i ? "," : ""), out_json(&std_out, q->warnings[i]);
+    out_text(&std_out, "]}");
 }
 
 static void put_json(const tare_model *m, const tare_counts *c, const parts *p, const budget *b) {
@@ -206,6 +230,7 @@ static void put_json(const tare_model *m, const tare_counts *c, const parts *p, 
         out_text(o, "}");
     }
     out_text(o, "]");
+    json_quantization(tare_model_quantization(m));
     budget_json(o, b);
     out_text(o, "}\n");
 }
@@ -250,6 +275,7 @@ const command command_count = {
                 "  tare count google/gemma-3-4b --context 32768 --batch-size 4 --kv-dtype float8_e4m3fn\n",
     .exits = "  0 printed\n",
     .options = MODEL_OPTIONS | BUDGET_OPTIONS | BIT(OPT_JSON),
+    .of_loaded = true,
     .min_words = 1,
     .max_words = 1,
     .run = run,

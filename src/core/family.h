@@ -62,6 +62,14 @@ typedef struct layout_rule {
     CONVERT(SET(experts ".*." gate ".weight", experts ".*." up ".weight"), SET(experts ".gate_up_proj"), MergeModulelist(0), Concatenate(1)), \
     CONVERT(SET(experts ".*." down ".weight"), SET(experts ".down_proj"), MergeModulelist(0))
 
+/* What a quantisation method adds to a model's layout rules, when its weights are stored quantised. */
+typedef struct stored_rules {
+    const layout_rule *first;       /* renamings of files that spell its names otherwise: before all others, for loading alone; or NULL */
+    /* A converter of tensors that end in .PARAM, "weight", into NAME goes in the same way for those that end in .PARAM and a companion,
+     * "_scale_inv", into NAME and the companion, where the model has that. */
+    const char *param, *const *companions;
+} stored_rules;
+
 typedef struct model_facts { /* what is left out is inherited from `like`, else the reference's default */
     const char *config;              /* config class, "LlamaConfig" */
     const char *base_model_prefix, *main_input_name;

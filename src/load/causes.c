@@ -246,11 +246,66 @@ static bool find_files(verdict *v, const name_list *missing) {
                   absent == 1 ? "" : " and others", missing->n == 1 ? "what is" : "all that is", absent == 1 ? "it" : "them");
     return absent && missing->n;
 }
+/* ---- quantised weights ---- */
+
+/* The last number in a key; false: there is none. */
+static bool last_number(const char *key, size_t *at, size_t *n, uint64_t *number) {
+    size_t end = strlen(key);
+    while (end && !(key[end - 1] >= '0' && key[end - 1] <= '9' && (key[end] == '.' || !key[end]))) end--;
+    size_t begin = end;
+    while (begin && key[begin - 1] >= '0' && key[begin - 1] <= '9') begin--;
+    *at = begin, *n = end - begin;
+    if (begin < end) *number = strtoull(key + begin, NULL, 10);
+    return begin < end;
+}
+/* Of tensors that are stacked, by their numbers, some are not there: the first of one name, as the others are called. */
+static bool find_gap(verdict *v, size_t slot, size_t converter, size_t pattern) {
+    enum { MOST = 4096 };
+    bool there[MOST] = {false};
+    const resolution *r = v->r;
+    const char *other = NULL;
+    size_t at, n;
+    uint64_t number, all = (uint64_t)r->slots.v[slot].t->shape[0];
+    for (size_t k = 0; k < r->c->tensor_count; k++) {
+        const load_key *key = &r->keys[k];
+        if (key->slot != slot || key->converter != converter || key->pattern != pattern) continue;
+        other = r->c->tensors[k].key;
+        if (last_number(other, &at, &n, &number) && number < MOST) there[number] = true;
+    }
+    if (!other || all > MOST || !last_number(other, &at, &n, &number)) return false;
+    for (uint64_t i = 0; i < all; i++) {
+        if (there[i]) continue;
+        const char *meaning = r->slots.v[slot].t->meaning;
+        cause_add(v, "%.*s%" PRIu64 "%s is not in the files: it is a part of %s%s%s", (int)at, other, i, other + at + n, r->slots.v[slot].path,
+                  meaning ? ", " : "", meaning ? meaning : "");
+        return true;
+    }
+    return false;
+}
+static bool stacks(const rule_converter *c) {
+    for (const layout_op *op = c->ops; op->what != OP_END; op++)
+        if (op->what == OP_MERGE_MODULELIST && op->dim == 0) return true;
+    return false;
+}
+static void find_gaps(verdict *v) {
+    enum { MOST = 8 };
+    size_t said = 0;
+    for (size_t i = 0; i < v->r->slots.n && said < MOST; i++) {
+        const load_slot *s = &v->r->slots.v[i];
+        if (!(s->packed || s->t->meaning) || s->t->rank < 1 || (s->from == FROM_FILE && !s->mismatched)) continue;
+        for (size_t k = 0; k < v->r->rules.converter_n; k++) {
+            const rule_converter *c = &v->r->rules.converters[k];
+            for (size_t j = 0; stacks(c) && j < c->t.from_n; j++) said += find_gap(v, i, k, j);
+        }
+    }
+}
 static void find_quantised(verdict *v) {
     val q = cfg_get(v->root->config, "quantization_config"), method = dict_get(q, "quant_method");
-    if (q.kind == VAL_DICT && (v->sum.rows[TARE_ROW_DTYPE] || v->sum.rows[TARE_ROW_UNEXPECTED] || v->sum.rows[TARE_ROW_SHAPE]))
-        cause_add(v,
-                  "the config says that the weights are quantised%s%s, and they are held against the plain model: such trees are not in this release",
+    bool packed = false;
+    for (size_t i = 0; i < v->r->slots.n && !packed; i++) packed = v->r->slots.v[i].packed;
+    if (packed) find_gaps(v);
+    else if (q.kind == VAL_DICT && (v->sum.rows[TARE_ROW_DTYPE] || v->sum.rows[TARE_ROW_UNEXPECTED] || v->sum.rows[TARE_ROW_SHAPE]))
+        cause_add(v, "the config says that the weights are quantised%s%s, and they are held against the plain model",
                   method.kind == VAL_TEXT ? " by " : "", method.kind == VAL_TEXT ? method.s : "");
 }
 

@@ -48,17 +48,46 @@ static int64_t takes(quant *q, const mod *m, const char *path) {
     if ((!is_plain_linear(m) && !is_conv1d(m)) || skipped(q, path)) return LEAVE;
     return b->kind;
 }
+/* What the state dict of a Linear4bit has: numbers two in a byte, and beside them how blocks of 64 are scaled, and by which table. Scales
+ * may be numbers of such a kind themselves, in blocks of 256. How the parts go together is told in JSON. */
+static void four_bits(quant *q, mod *to, int64_t out, int64_t in) {
+    const bnb *b = state(q);
+    int64_t element = b->storage == DT_F64 ? 8 : b->storage == DT_F32 ? 4 : b->storage == DT_F16 || b->storage == DT_BF16 ? 2 : 1;
+    int64_t blocks = ceil_div(out * in, 64), twice = ceil_div(blocks, 256);
+    freeze(stored_in(param(to, "weight", EMPTY, ceil_div(ceil_div(out * in, 2), element), 1), b->storage));
+    buffer(to, "weight.absmax", EMPTY, b->double_quant ? DT_U8 : DT_F32, PERSISTENT, blocks);
+    if (b->double_quant) buffer(to, "weight.nested_absmax", EMPTY, DT_F32, PERSISTENT, twice);
+    if (b->double_quant) buffer(to, "weight.nested_quant_map", EMPTY, DT_F32, PERSISTENT, 256);
+    buffer(to, "weight.quant_map", EMPTY, DT_F32, PERSISTENT, 16);
+    const char *how = !strcmp(b->type, "nf4") ? "weight.quant_state.bitsandbytes__nf4" : "weight.quant_state.bitsandbytes__fp4";
+    any_size(q, buffer(to, how, EMPTY, DT_U8, PERSISTENT, 0));
+}
+static void eight_bits(mod *to, int64_t out, int64_t in) {
+    freeze(stored_in(param(to, "weight", EMPTY, out, in), DT_I8));
+    buffer(to, "SCB", EMPTY, DT_F32, PERSISTENT, out);
+    buffer_scalar(to, "weight_format", EMPTY, DT_U8, PERSISTENT);
+}
+static void make_stored(quant *q, mod *to, int64_t out, int64_t in, int64_t kind) {
+    if (kind == FOUR_BIT) four_bits(q, to, out, in);
+    else eight_bits(to, out, in);
+}
 static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     const bnb *b = state(q);
     int64_t out = out_features(from), in = in_features(from);
     bool bias = param_named(from, "bias");
     becomes(to, kind == FOUR_BIT ? "Linear4bit" : "Linear8bitLt");
     extra_repr(to, "in_features=%lld, out_features=%lld, bias=%s", (long long)in, (long long)out, bias ? "True" : "False");
-    tensor *weight = param(to, "weight", EMPTY, out, in);
-    if (from_file(q)) in_dtype(weight, kind == FOUR_BIT ? b->storage : DT_I8);
-    freeze(weight);
+    if (in_files(q)) {
+        make_stored(q, to, out, in, kind);
+    } else {
+        tensor *weight = param(to, "weight", EMPTY, out, in);
+        if (from_file(q)) in_dtype(weight, kind == FOUR_BIT ? b->storage : DT_I8);
+        freeze(weight);
+    }
     if (bias) freeze(param(to, "bias", EMPTY, out));
 }
+
+static double element(const quant *q) { return ((const bnb *)state(q))->kind == FOUR_BIT ? 0.5 : 1; }
 
 const quant_method method_bitsandbytes = {
     .name = "bitsandbytes",
@@ -68,4 +97,15 @@ const quant_method method_bitsandbytes = {
     .start = start,
     .takes = takes,
     .make = make,
+    .share = 0.9,
+    .element = element,
+    .meanings = MEANINGS({"weight", "the numbers, packed"},
+        {"weight.absmax", "the scales of weight, one for a block of 64 numbers"},
+        {"weight.quant_map", "the table of the values that the numbers of weight stand for"},
+        {"weight.nested_absmax", "the scales of weight.absmax, one for 256 of them"},
+        {"weight.nested_quant_map", "the table of the values that the numbers of weight.absmax stand for"},
+        {"weight.quant_state.bitsandbytes__nf4", "how weight is packed, and its shape"},
+        {"weight.quant_state.bitsandbytes__fp4", "how weight is packed, and its shape"},
+        {"SCB", "the scales of weight, one for a row"},
+        {"weight_format", "in which order weight lies"}),
 };

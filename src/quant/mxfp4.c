@@ -10,8 +10,17 @@ static void start(quant *q) {
 static int64_t takes(quant *q, const mod *m, const char *path) {
     return !strcmp(class_of(m), "GptOssMLP") && !skipped(q, path_below(q, path, "experts")) ? PACKED : LEAVE;
 }
+static void in_blocks(mod *m, const char *blocks, const char *scales, int64_t n, int64_t out, int64_t in) {
+    freeze(stored_in(param(m, blocks, EMPTY, n, out, in / 32, 16), DT_U8));
+    freeze(stored_in(param(m, scales, EMPTY, n, out, in / 32), DT_U8));
+}
+static void experts_in_files(mod *m, int64_t n, int64_t d, int64_t ff) {
+    in_blocks(m, "gate_up_proj_blocks", "gate_up_proj_scales", n, 2 * ff, d);
+    freeze(stored_in(param(m, "gate_up_proj_bias", EMPTY, n, 2 * ff), DT_BF16));
+    in_blocks(m, "down_proj_blocks", "down_proj_scales", n, d, ff);
+    freeze(stored_in(param(m, "down_proj_bias", EMPTY, n, d), DT_BF16));
+}
 static void experts(mod *m, int64_t n, int64_t d, int64_t ff) {
-    extra_repr(m, NULL);
     freeze(stored_in(param(m, "gate_up_proj", EMPTY, n, 2 * ff, d / 2), DT_U8));
     freeze(stored_in(param(m, "gate_up_proj_bias", EMPTY, n, 2 * ff), DT_F32));
     freeze(stored_in(param(m, "down_proj", EMPTY, n, d, ff / 2), DT_U8));
@@ -23,8 +32,9 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     becomes(to, "Mxfp4GptOssMLP");
     only_holds(to);
     keep_as_child(to, "router", child_named(from, "router"));
-    experts(replaced_child(q, to, "experts", "Mxfp4GptOssExperts", child_named(from, "experts")), dim(c, "num_local_experts"),
-        dim(c, "hidden_size"), dim(c, "intermediate_size"));
+    mod *m = replaced_child(q, to, "experts", "Mxfp4GptOssExperts", child_named(from, "experts"));
+    extra_repr(m, NULL);
+    (in_files(q) ? experts_in_files : experts)(m, dim(c, "num_local_experts"), dim(c, "hidden_size"), dim(c, "intermediate_size"));
 }
 
 const quant_method method_mxfp4 = {
@@ -34,4 +44,8 @@ const quant_method method_mxfp4 = {
     .takes = takes,
     .make = make,
     .finish = warn_of_dense_experts,
+    .meanings = MEANINGS({"gate_up_proj_blocks", "the numbers of gate_up_proj, two in a byte"},
+        {"gate_up_proj_scales", "the scales of gate_up_proj, one for 32 numbers"},
+        {"down_proj_blocks", "the numbers of down_proj, two in a byte"},
+        {"down_proj_scales", "the scales of down_proj, one for 32 numbers"}),
 };

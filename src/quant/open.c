@@ -132,6 +132,8 @@ quant *quant_open(session *s, cfg *c, const quant_wish *wish, const char **unkno
     *ok = choose(q, c, wish, unknown) && session_ok(s);
     if (!*ok || !q->method) return NULL;
     q->dequantized = wish->dequantize || val_true(conf_get(&q->top, "dequantize"));
+    q->loaded = wish->loaded;
+    q->from_file |= wish->loaded;
     if (q->method->settle) q->method->settle(q);
     *ok = session_ok(s);
     return *ok ? q : NULL;
@@ -163,6 +165,8 @@ static void describe(const node *m, uint64_t times, const node *stands_for, tare
     if (stands_for) out->bytes = num_plus(out->bytes, num_times(num_plus(bytes(m->params), bytes(m->buffers)), times));
     for (const edge *e = m->children; e; e = e->next) describe(e->to, times * (e->name ? 1 : (uint64_t)e->count), stands_for, out);
 }
+double quant_share(const quant *q) { return q && q->method->share > 0 ? q->method->share : 1; }
+double quant_element(const quant *q) { return q && !q->loaded && !q->dequantized && q->method->element ? q->method->element(q) : 0; }
 void quant_describe(const quant *q, const node *root, tare_quantization *out) {
     *out = (tare_quantization){.method = q->method->name, .warnings = q->warnings, .warning_count = q->warning_count};
     describe(root, 1, NULL, out);

@@ -33,6 +33,7 @@ void conf_refuse(const conf *c, const char *key, const char *format, ...) __attr
 void quant_refuse(quant *q, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool quant_ok(const quant *q);
 bool from_file(const quant *q);   /* the weights are quantised already; else they are to be, as --quantize asks */
+bool in_files(const quant *q);    /* the tree is to have what files hold, in place of what waits for it */
 void *room(quant *q, size_t bytes); /* zeroed, for what settle() has read; state() has it again */
 void *state(const quant *q);
 void *memory(quant *q, size_t n, size_t size); /* zeroed, as long as the model lives */
@@ -101,6 +102,12 @@ void note_warning(quant *q, const char *format, ...) __attribute__((format(print
 enum { DT_U32 = 14, DT_F8_E8M0 = 16 }; /* as tare_dtype numbers them, like those of def.h */
 static inline tensor *stored_in(tensor *t, int dtype) { in_dtype(t, dtype); return t; }
 
+/* The tensor is written out as text, and how long that is depends on it: one axis, whose length is -1. */
+void any_size(quant *q, tensor *t);
+/* "scales of weight, one for ...": what messages say of a tensor that is not there. */
+typedef struct meaning { const char *name, *text; } meaning;
+#define MEANINGS(...) ((const meaning[]){__VA_ARGS__, {NULL, NULL}})
+
 enum { LEAVE = 0 };
 typedef struct quant_method {
     const char *name;              /* as messages call it */
@@ -115,8 +122,14 @@ typedef struct quant_method {
      * the module and its path, and on the number of its layer only as tells_layers_apart() says. */
     int64_t (*takes)(quant *q, const mod *m, const char *path);
     void (*make)(quant *q, mod *to, const mod *from, int64_t kind);
+    const stored_rules *files;     /* how their names differ, beyond the layout rules of families; or NULL */
+    const meaning *meanings;       /* of those tensors, by their names, ended by an empty row; or NULL */
     void (*extend)(quant *q, mod *m); /* adds to a module that keeps its class and children, which are done; NULL: nothing */
     void (*finish)(quant *q);         /* everything is replaced */
+    /* What from_pretrained(device_map="auto") reckons with: the part of each device's memory that is left for weights, 0: all of it; and
+     * bytes of an element of a weight that is quantised, NULL: those of its dtype. */
+    double share;
+    double (*element)(const quant *q);
     bool moves;                    /* what is replaced comes last among its siblings, by name */
 } quant_method;
 #endif

@@ -18,7 +18,7 @@ struct quant {
     session *s;
     const quant_method *method;
     conf top;
-    bool from_file, dequantized;
+    bool from_file, dequantized, loaded;
     cfg *config;            /* of the model */
     void *state;
     builder *b;
