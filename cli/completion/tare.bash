@@ -8,6 +8,7 @@ _tare_values() {
     --attn) echo eager sdpa flash_attention_2 flash_attention_3 flash_attention_4 flex_attention ;;
     --host) echo gpu=none gpu=sm_75 gpu=sm_80 gpu=sm_90,flash_attn=2.8 ;;
     --layout) echo runtime file ;;
+    --quantize) echo fp8 mxfp4 eetq higgs metal quanto bitsandbytes:load_in_4bit=true bitsandbytes:load_in_8bit=true ;;
     --rng) echo torch philox ;;
     --allow) echo missing unexpected mismatched missing,unexpected ;;
     --like) echo transformers ;;
@@ -25,7 +26,7 @@ _tare_values() {
 }
 
 _tare_options() {
-    local model="--class --auto --set --dtype --attn --host"
+    local model="--class --auto --set --dtype --attn --host --quantized --quantize --dequantize"
     local checkpoint="--class --auto --set --dtype --config --variant --subfolder --allow --like --strip-prefix --add-prefix"
     case $1 in
     show) echo "$model --help" ;;
@@ -40,7 +41,7 @@ _tare_options() {
     check) echo "$checkpoint --mapping --data --json --help" ;;
     load) echo "$checkpoint --digest --only --rank --device-map --on --io --scan --memory --threads --seed --rng --json --help" ;;
     materialise) echo "$checkpoint --output --force --max-shard-size --layout --io --memory --threads --seed --rng --json --help" ;;
-    scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
+    scan) echo "$model --facts --no-digest --threads --help" ;;
     esac
 }
 

@@ -85,12 +85,6 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     keep_as_child(to, "act", from);
     param(to, "scales", ONES, kind - SCALED_ACTIVATION);
 }
-static void finish(quant *q) {
-    const char *first;
-    uint64_t n = dense_experts(q, &first);
-    if (n) note_warning(q, "%llu stacks of experts (%s, ...) are no linear layers and stay dense: a file with packed experts leaves them random, without "
-        "an error", (unsigned long long)n, first);
-}
 
 const quant_method method_awq = {
     .name = "awq",
@@ -100,5 +94,5 @@ const quant_method method_awq = {
     .start = start,
     .takes = takes,
     .make = make,
-    .finish = finish,
+    .finish = warn_of_random_experts,
 };

@@ -286,7 +286,8 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
 }
 /* Scales of cached keys and values, on modules that keep some. */
 static void extend(quant *q, mod *m) {
-    static const char *const keys[3] = {"k_scale", "k_zero_point", "k_global_scale"}, *const values[3] = {"v_scale", "v_zero_point", "v_global_scale"};
+    static const char *const keys[3] = {"k_scale", "k_zero_point", "k_global_scale"};
+    static const char *const values[3] = {"v_scale", "v_zero_point", "v_global_scale"};
     const ct *s = state(q);
     if (!s->cache.given || !keeps_cache(m)) return;
     arguments a = s->cache;

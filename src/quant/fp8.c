@@ -51,7 +51,8 @@ static void start(quant *q) {
     for (uint32_t i = 0; i < tied.n; i++) {
         const char *source = module_name(q, tied.members[i].v.s);
         if (is_converted(f, source) && !skipped(q, source))
-            note_warning(q, "%s is stored in FP8 and %s is tied to it: that one gets the FP8 numbers without their scale", source, tied.members[i].key);
+            note_warning(q, "%s is stored in FP8 and %s is tied to it: that one gets the FP8 numbers without their scale", source,
+                tied.members[i].key);
     }
 }
 static bool is_converted(const fp8 *f, const char *path) {

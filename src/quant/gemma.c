@@ -66,7 +66,8 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     int64_t in = in_features(from), out = out_features(from);
     bool bias = param_named(from, "bias");
     becomes(to, "QuantizedLinear");
-    extra_repr(to, "in_features=%lld, out_features=%lld, bias=%s, num_bits=%lld", (long long)in, (long long)out, bias ? "True" : "False", (long long)kind);
+    extra_repr(to, "in_features=%lld, out_features=%lld, bias=%s, num_bits=%lld", (long long)in, (long long)out, bias ? "True" : "False",
+        (long long)kind);
     freeze(packed(to, "weight", out, in, kind));
     if (bias) freeze(param(to, "bias", EMPTY, out));
     freeze(stored_in(param(to, "weight_scale", ONES, out, 1), DT_F32));

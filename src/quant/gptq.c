@@ -86,8 +86,8 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     const gptq *g = state(q);
     int64_t in = in_features(from), out = out_features(from), group = g->group == -1 ? in : g->group, groups = ceil_div(in, group);
     if (!g->pads && (in % group || out % 32))
-        quant_refuse(q, "unsupported_quantization", "its kernel takes inputs by %lld and outputs by 32, not %lld and %lld", (long long)group, (long long)in,
-            (long long)out);
+        quant_refuse(q, "unsupported_quantization", "its kernel takes inputs by %lld and outputs by 32, not %lld and %lld", (long long)group,
+            (long long)in, (long long)out);
     becomes(to, g->cls);
     extra_repr(to, NULL);
     buffer(to, "qweight", EMPTY, DT_I32, PERSISTENT, ceil_div(in * g->bits, 32), out);
@@ -95,12 +95,6 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     buffer(to, "scales", EMPTY, DT_F16, PERSISTENT, groups, out);
     buffer(to, "g_idx", EMPTY, DT_I32, PERSISTENT, in);
     if (param_named(from, "bias")) buffer(to, "bias", EMPTY, DT_F16, PERSISTENT, out);
-}
-static void finish(quant *q) {
-    const char *first;
-    uint64_t n = dense_experts(q, &first);
-    if (n) note_warning(q, "%llu stacks of experts (%s, ...) are no linear layers and stay dense: a file with packed experts leaves them random, without "
-        "an error", (unsigned long long)n, first);
 }
 
 const quant_method method_gptq = {
@@ -111,6 +105,6 @@ const quant_method method_gptq = {
     .start = start,
     .takes = takes,
     .make = make,
-    .finish = finish,
+    .finish = warn_of_random_experts,
     .moves = true,
 };

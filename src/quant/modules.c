@@ -135,6 +135,13 @@ void warn_of_dense_experts(quant *q) {
     uint64_t n = dense_experts(q, &first);
     if (n) note_warning(q, "%llu stacks of experts (%s, ...) are no linear layers and stay dense", (unsigned long long)n, first);
 }
+void warn_of_random_experts(quant *q) {
+    const char *first;
+    uint64_t n = dense_experts(q, &first);
+    if (n)
+        note_warning(q, "%llu stacks of experts (%s, ...) are no linear layers and stay dense: a file with packed experts leaves them random, "
+            "without an error", (unsigned long long)n, first);
+}
 void note_warning(quant *q, const char *format, ...) {
     char text[600];
     va_list args;

@@ -96,7 +96,8 @@ void keep_children(mod *to, const mod *from);                     /* and these *
 void keep_as_child(mod *to, const char *name, const mod *from);   /* the old module itself, below the new one */
 void only_holds(mod *to); /* this module stores nothing quantised itself: what it holds does */
 mod *replaced_child(quant *q, mod *to, const char *name, const char *cls, const mod *stands_for); /* a new module, to be filled */
-void warn_of_dense_experts(quant *q);                             /* a finish(): fused experts that the method passes over */
+void warn_of_dense_experts(quant *q);                             /* a finish(): fused experts that the method passes over, */
+void warn_of_random_experts(quant *q);                            /* where a file that packs them leaves them as they were drawn */
 void note_warning(quant *q, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 enum { DT_U32 = 14, DT_F8_E8M0 = 16 }; /* as tare_dtype numbers them, like those of def.h */
