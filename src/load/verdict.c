@@ -71,8 +71,8 @@ static void fill_row(verdict *v, const load_slot *s) {
     describe_model(row, s);
     describe_file(v, row, odd);
     if (s->made) row->keys = sources_of(s->made), row->why = words_of(v, k->converter);
-    if (s->mismatched) row->file_rank = s->rank, row->file_shape = s->shape, row->why = s->t->meaning;
-    if (kind == TARE_ROW_DTYPE) row->why = s->t->meaning;
+    if (s->mismatched) row->file_rank = s->rank, row->file_shape = s->shape;
+    if (kind > TARE_ROW_CONVERTED && s->t->meaning) row->why = s->t->meaning;
 }
 static void missing_row(verdict *v, size_t slot) {
     const load_fault *f = fault_of(v->r, slot);

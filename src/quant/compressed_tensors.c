@@ -319,6 +319,11 @@ const quant_method method_compressed_tensors = {
     .settle = settle,
     .takes = takes,
     .make = make,
+    .meanings = MEANINGS({"weight_packed", "the numbers of the weight, packed"}, {"weight_scale", "the scales of the weight"},
+        {"weight_zero_point", "the zero points of the weight"}, {"weight_shape", "the shape of the weight, which weight_packed does not show"},
+        {"weight_global_scale", "what the scales of the weight are divided by"}, {"input_scale", "the scale of what goes into this layer"},
+        {"input_zero_point", "the zero point of what goes into this layer"},
+        {"input_global_scale", "what the scales of the layer's input are divided by"}, {"output_scale", "the scale of what comes out of this layer"}),
     .extend = extend,
     .finish = finish,
 };
