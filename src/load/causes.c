@@ -312,8 +312,8 @@ static void find_floats(verdict *v, const char *method) {
         floats += v->r->slots.v[i].packed && row->kind == TARE_ROW_DTYPE && (row->file_dtype <= TARE_F64);
     }
     if (floats && floats * 2 >= packed)
-        cause_add(v, "the config says that the weights are quantised by %.60s, and the files hold floats: --stage plain holds them against the plain model",
-                  method);
+        cause_add(v, "the config says that the weights are quantised by %.60s, and the files hold floats: --stage plain holds them against the "
+                  "plain model", method);
 }
 static void find_quantised(verdict *v) {
     val q = cfg_get(v->root->config, "quantization_config"), method = dict_get(q, "quant_method");
