@@ -79,11 +79,13 @@ typedef struct tare_open_options {
     const char *quantize;        /* "METHOD" or "METHOD:key=value,...": as if it were quantised so on loading; NULL: not */
     bool dequantize;             /* with either of them: what a loader holds that turns the weights back into floats */
     tare_stage stage;            /* with either of them, and of tare_checkpoint_model(), which takes the config's without being asked */
+    const char *config_class;    /* of tare_config_open() and _parse(): "LlamaConfig", whatever model_type says. A file of another type
+                                  * gives its part of that class, where it has one; text is taken whole. NULL: model_type decides */
 } tare_open_options;
 
 /* MODEL is a config.json path, a folder that holds one, a built-in id ("meta-llama/Llama-2-7b-hf"), a model type
  * ("llama": its defaults), or JSON text (begins with '{'). options may be NULL. NULL on failure.
- * tare_config_open() reads options->set and options->dtype only. */
+ * tare_config_open() reads options->set, options->dtype and options->config_class only. */
 TARE_API tare_config *tare_config_open(const char *model, const tare_open_options *options, tare_error *err);
 TARE_API tare_model *tare_model_open(const char *model, const tare_open_options *options, tare_error *err);
 /* The same from n bytes of JSON. */
@@ -137,6 +139,21 @@ typedef struct tare_config_row {
 } tare_config_row;
 TARE_API size_t tare_config_rows(const tare_config *c, const tare_config_row **rows); /* parts follow their parent's own keys */
 
+/* A config object as the reference's: values are read and set one at a time, what was derived from them is not worked out again, and
+ * a model is made from what it holds then, leaving it as it is. Setting is for one thread at a time, and ends the life of rows that
+ * were handed out. Keys may be aliases and properties (hidden_size, num_labels, torch_dtype, _attn_implementation). */
+TARE_API tare_config *tare_config_copy(const tare_config *c, tare_error *err); /* equal, and of its own; of a part and of a model's too */
+TARE_API tare_status tare_config_set(tare_config *c, const char *key, const char *json, size_t n, tare_error *err);
+TARE_API tare_status tare_config_set_part(tare_config *c, const char *key, const tare_config *part, tare_error *err); /* keeps a copy */
+/* The value as JSON, a part as its to_dict(). TARE_NO, without an error, when there is none. */
+TARE_API tare_status tare_config_get(const tare_config *c, const char *key, tare_sink take, void *to, tare_error *err);
+TARE_API tare_config *tare_config_part(tare_config *c, const char *key); /* belongs to c; setting in it changes c. NULL: no part */
+TARE_API const char *tare_config_class(const tare_config *c);            /* "LlamaConfig" */
+/* to_json_string(use_diff=...), with its final newline. */
+TARE_API tare_status tare_config_json(const tare_config *c, bool use_diff, tare_sink take, void *to, tare_error *err);
+/* options->set and config_class are not for it: TARE_USAGE. */
+TARE_API tare_model *tare_model_make(const tare_config *c, const tare_open_options *options, tare_error *err);
+
 /* ---- the tree ------------------------------------------------------------------------------------------------ */
 
 TARE_API const char *tare_model_class(const tare_model *m);  /* "LlamaForCausalLM" */
@@ -150,12 +167,13 @@ typedef struct tare_item { /* one line of the canonical tree */
     tare_kind kind;
     const char *path;         /* "model.layers.0.mlp.up_proj.weight"; "" for the root */
     const char *class_name;   /* of a module; NULL for tensors */
+    const char *torch_class;  /* of a module: the class of torch.nn that it is or derives from, "Embedding", "ModuleList"; NULL: none that counts */
     tare_dtype dtype;
     int rank;
     const int64_t *shape;     /* rank sizes, outermost first as torch gives them; a scalar has none */
     bool trainable;           /* of a parameter */
     bool persistent;          /* of a buffer; parameters are */
-    const char *owner;        /* the first path that holds the same tensor, or NULL when this is it */
+    const char *owner;        /* the first path that holds the same tensor or module, or NULL when this is it */
 } tare_item;
 
 /* Calls visit for every line in walk order, until it returns false (then TARE_NO). Strings live until visit returns. */
@@ -166,6 +184,11 @@ TARE_API tare_status tare_model_walk(const tare_model *m, tare_visit visit, void
 TARE_API size_t tare_tensor_count(const tare_model *m);
 TARE_API const tare_item *tare_tensor_at(const tare_model *m, size_t i);           /* NULL beyond the end */
 TARE_API const tare_item *tare_tensor_find(const tare_model *m, const char *path); /* NULL when there is none */
+
+/* The modules likewise, the root first; below one lie those whose paths go on from its own. */
+TARE_API size_t tare_module_count(const tare_model *m);
+TARE_API const tare_item *tare_module_at(const tare_model *m, size_t i);
+TARE_API tare_status tare_module_write(const tare_model *m, size_t i, tare_sink take, void *to, tare_error *err); /* print(module) */
 
 typedef struct tare_disk_tensor { /* a tensor as save_pretrained writes it */
     const char *key;
@@ -640,6 +663,24 @@ typedef struct tare_type {
 } tare_type;
 TARE_API size_t tare_types(const tare_type **types); /* sorted by model_type */
 TARE_API size_t tare_ids(const char *const **ids);   /* built-in ids, sorted */
+
+typedef struct tare_class { /* a model class, or a config class */
+    const char *name;       /* "LlamaForCausalLM", "LlamaConfig" */
+    const char *config;     /* the config class that a model class takes, "LlamaConfig"; NULL for a config class */
+    const char *model_type; /* of that config class */
+} tare_class;
+TARE_API size_t tare_classes(const tare_class **rows);        /* model classes, sorted by name */
+TARE_API size_t tare_config_classes(const tare_class **rows); /* config classes, sorted by name */
+TARE_API size_t tare_auto_classes(const char *const **names); /* "AutoModel", "AutoModelForCausalLM", ..., sorted */
+TARE_API const char *tare_auto_class(const char *auto_class, const char *model_type); /* the model class it picks, or NULL */
+
+typedef struct tare_field { /* of a config class */
+    const char *name;       /* as it is set; an alias too */
+    const char *stored;     /* the field that an alias stands for, else NULL */
+    const char *type;       /* "int | None"; "config" for a part; of an alias its field's */
+    const char *preset;     /* the default as JSON; NULL where the field must be given, and for an alias */
+} tare_field;
+TARE_API size_t tare_config_fields(const char *config_class, const tare_field **rows); /* 0 when there is no such class */
 
 #ifdef __cplusplus
 }

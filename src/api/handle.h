@@ -10,7 +10,10 @@ struct tare_config {
     cfg *c;
     const tare_config_row *rows; /* made when first asked for */
     size_t row_count;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock;        /* of a top-level one; its parts take that */
+    tare_config *owner;          /* of a part: the handle it belongs to */
+    tare_config *parts, *next;   /* handles of parts that were asked for */
+    const char *key;             /* of a part */
 };
 struct tare_model {
     tare_config base;       /* the top-level config; its arena holds everything */
@@ -25,6 +28,9 @@ struct tare_model {
     const tare_item *items;
     size_t item_count;
     const tare_item **by_path;
+    const tare_item *modules;
+    const node **nodes;     /* of the modules */
+    size_t module_count;
     const tare_attn_row *attn;
     size_t attn_count;
     init_plan plan;
@@ -33,6 +39,11 @@ struct tare_model {
     tare_quantization quantization; /* filled when there is one */
 };
 
+static inline tare_config *root_of(const tare_config *c) {
+    tare_config *root = (tare_config *)c;
+    while (root->owner) root = root->owner;
+    return root;
+}
 /* As from_pretrained() builds a model for these weights. */
 struct checkpoint;
 tare_model *model_for(const struct checkpoint *weights, const char *model, const tare_open_options *o, tare_error *err);

@@ -34,6 +34,7 @@ typedef struct opening {
     tare_model *made;    /* NULL: a config only */
     bool bare;
     const checkpoint *weights; /* a model to load these into; NULL */
+    const tare_config *from; /* an equal config in place of a file; NULL */
     val code;            /* auto_map of the file */
 } opening;
 
@@ -76,10 +77,46 @@ static cfg *load_for(session *s, const char *class_name, val dict, val over) {
     if (!k || type.kind != VAL_TEXT || class_by_type(type.s, &s->err) == k || !(key = part_for(k, dict, &part))) return cfg_load(s, dict, over);
     return cfg_make(s, k, part, dict_get(over, key), arena_printf(s->a, "$.%s", key), NULL);
 }
+/* A config class that is asked for by name takes all of the text, or of a file the part that is its own. */
+static cfg *make_as(opening *w, val dict, val over) {
+    session *s = &w->config->s;
+    const char *name = w->o.config_class, *key = NULL;
+    const cclass *k = class_by_name(name, &s->err);
+    val part = dict;
+    if (!k) return error_set(&s->err, TARE_UNKNOWN, "unknown_class", NULL, "unknown config class \"%.100s\"", name), NULL;
+    if (dict.kind != VAL_DICT)
+        return error_set(&s->err, TARE_BAD, "bad_type", "$", "a config is a JSON object, this is %s", json_short(s->a, dict, 60)), NULL;
+    if (w->model) key = part_for(k, dict, &part);
+    return cfg_make(s, k, part, key ? dict_get(over, key) : over, key ? arena_printf(s->a, "$.%s", key) : "$", NULL);
+}
+/* What the making of a config checks and setting may undo: the reference's layers fail on a list that ends too early. */
+static void check_layers(const cfg *c) {
+    val types = cfg_get(c, "layer_types"), n = cfg_get(c, "num_hidden_layers");
+    if (types.kind == VAL_LIST && n.kind == VAL_INT && n.i > types.n && class_field(c->k, "layer_types", hash_text("layer_types")))
+        cfg_refuse(c, "num_hidden_layers", "bad_value", "layer_types has %u items: set it, too", types.n);
+    for (size_t i = 0; i < c->k->part_count; i++) {
+        val v = cfg_get(c, c->k->parts[i].key);
+        if (v.kind == VAL_CFG) check_layers(v.cfg);
+    }
+}
+static bool copy_config(opening *w) {
+    session *s = &w->config->s;
+    const char *dtype;
+    if ((w->o.set && *w->o.set) || w->o.config_class) {
+        error_set(&s->err, TARE_USAGE, "usage", NULL, "the values and the class of a config handle are its own: tare_config_set() changes them");
+        return false;
+    }
+    if (!wanted_dtype(s, w->o.dtype, &dtype)) return false;
+    w->config->c = cfg_copy(s, w->from->c, "$", NULL);
+    w->code = cfg_get(w->config->c, "auto_map");
+    if (w->made) check_layers(w->config->c);
+    return session_ok(s);
+}
 static bool load_config(opening *w) {
     session *s = &w->config->s;
     val dict = {0}, over;
     const char *dtype;
+    if (w->from) return copy_config(w);
     bool read = w->model ? source_read(s, w->model, &dict, &w->bare) : json_read(s->a, w->json, w->n, "the config", &dict, &s->err);
     if (!read || !source_override(s, w->o.set, &dict, &over) || !wanted_dtype(s, w->o.dtype, &dtype)) return false;
     w->code = dict_get(dict, "auto_map");
@@ -87,6 +124,7 @@ static bool load_config(opening *w) {
         dict = dict_with(s->a, dict_without(s->a, dict, "torch_dtype"), "dtype", val_text(dtype));
         over = dict_with(s->a, over, "dtype", val_bool(true));
     }
+    if (w->o.config_class) return (w->config->c = make_as(w, dict, over)) != NULL;
     w->config->c = w->made && w->o.class_name ? load_for(s, w->o.class_name, dict, over) : cfg_load(s, dict, over);
     return w->config->c != NULL;
 }
@@ -229,7 +267,8 @@ static bool open_quant(opening *w, cfg *c, int *dtype) {
     *dtype = quant_dtype(m->quant, *dtype);
     return ok && session_ok(s);
 }
-static bool build(opening *w) {
+static bool build(void *to) {
+    opening *w = to;
     tare_model *m = w->made;
     session *s = &w->config->s;
     cfg *c = w->config->c;
@@ -261,18 +300,19 @@ static bool build(opening *w) {
     if (m->quant) quant_describe(m->quant, m->root, &m->quantization);
     return true;
 }
-static bool run(void *to) {
-    opening *w = to;
-    return load_config(w) && (!w->made || build(w));
-}
+static bool load(void *to) { return load_config(to); }
 
 static bool start(opening *w, tare_config *c, tare_error *err) {
     c->s.a = &c->a;
     w->config = c;
     pthread_mutex_init(&c->lock, NULL);
-    if (guarded(&c->a, &c->s.err, run, w)) return true;
-    if (err) *err = c->s.err;
-    return false;
+    pthread_mutex_t *source = w->from ? &root_of(w->from)->lock : NULL;
+    if (source) pthread_mutex_lock(source);
+    bool ok = guarded(&c->a, &c->s.err, load, w);
+    if (source) pthread_mutex_unlock(source);
+    ok = ok && (!w->made || guarded(&c->a, &c->s.err, build, w));
+    if (!ok && err) *err = c->s.err;
+    return ok;
 }
 static void *zeroed(size_t n, tare_error *err) {
     void *p = tarei_malloc(n);
@@ -320,8 +360,14 @@ tare_model *tare_model_parse(const char *json, size_t n, const tare_open_options
     return no_source(json, err) ? NULL : open_model(&(opening){.json = json, .n = n, .o = OPTIONS(o)}, err);
 }
 const tare_quantization *tare_model_quantization(const tare_model *m) { return m && m->quant ? &m->quantization : NULL; }
+tare_config *tare_config_copy(const tare_config *c, tare_error *err) {
+    return no_source(c ? "" : NULL, err) ? NULL : open_config(&(opening){.from = c}, err);
+}
+tare_model *tare_model_make(const tare_config *c, const tare_open_options *o, tare_error *err) {
+    return no_source(c ? "" : NULL, err) ? NULL : open_model(&(opening){.from = c, .o = OPTIONS(o)}, err);
+}
 void tare_config_free(tare_config *c) {
-    if (!c) return;
+    if (!c || c->owner) return;
     pthread_mutex_destroy(&c->lock);
     arena_free(&c->a);
     free(c);

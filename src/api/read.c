@@ -61,7 +61,10 @@ tare_status tare_config_write(const tare_config *c, tare_sink out, void *to, tar
     sink s;
     sink_open(&s, out, to);
     writing w = {.c = c->c, .what = TARE_TEXT_CONFIG, .s = &s};
-    return write_text(&w, err);
+    pthread_mutex_lock(&root_of(c)->lock);
+    tare_status status = write_text(&w, err);
+    pthread_mutex_unlock(&root_of(c)->lock);
+    return status;
 }
 tare_status tare_model_digest(const tare_model *m, tare_text what, char hex[65], tare_error *err) {
     sha256 h;
@@ -86,12 +89,13 @@ size_t tare_config_rows(const tare_config *c, const tare_config_row **rows) {
     tare_config *mine = writable(c);
     *rows = NULL;
     if (!c) return 0;
-    pthread_mutex_lock(&mine->lock);
+    tare_config *root = root_of(c);
+    pthread_mutex_lock(&root->lock);
     if (!mine->rows) {
-        row_work w = {mine, &mine->a};
-        guarded(&mine->a, NULL, make_rows, &w);
+        row_work w = {mine, &root->a};
+        guarded(&root->a, NULL, make_rows, &w);
     }
-    pthread_mutex_unlock(&mine->lock);
+    pthread_mutex_unlock(&root->lock);
     *rows = mine->rows;
     return mine->rows ? mine->row_count : 0;
 }
@@ -108,9 +112,21 @@ uint64_t tare_model_params(const tare_model *m) { return m ? m->counts.total : 0
 uint64_t tare_model_modules(const tare_model *m) { return m ? m->counts.modules : 0; }
 void tare_model_count(const tare_model *m, tare_counts *out) { *out = m ? m->counts : (tare_counts){0}; }
 
+static const char *torch_class(const node *m) {
+    static const char *const names[] = {
+        [KIND_LINEAR] = "Linear", [KIND_EMBEDDING] = "Embedding", [KIND_LAYERNORM] = "LayerNorm", [KIND_GROUPNORM] = "GroupNorm",
+        [KIND_MHA] = "MultiheadAttention", [KIND_LIST] = "ModuleList", [KIND_DICT] = "ModuleDict", [KIND_SEQUENTIAL] = "Sequential",
+        [KIND_DROPOUT] = "Dropout", [KIND_PARAMETER_LIST] = "ParameterList", [KIND_PARAMETER_DICT] = "ParameterDict",
+    };
+    return (size_t)m->kind < sizeof names / sizeof *names ? names[m->kind] : NULL;
+}
 static tare_item public_item(const tree_item *item) {
     const tensor_node *slot = item->slot, *t = slot ? tensor_held(slot) : NULL;
-    if (!slot) return (tare_item){.kind = TARE_MODULE, .path = item->path, .class_name = item->module->cls};
+    if (!slot) {
+        const char *first = item->module->shared ? item->module->first_path : NULL;
+        return (tare_item){.kind = TARE_MODULE, .path = item->path, .class_name = item->module->cls,
+                           .torch_class = torch_class(item->module), .owner = first && strcmp(first, item->path) ? first : NULL};
+    }
     return (tare_item){.kind = (tare_kind)slot->kind, .path = item->path, .dtype = (tare_dtype)t->dtype, .rank = t->rank, .shape = t->shape,
                        .trainable = slot->kind == TARE_PARAM && !t->frozen, .persistent = slot->persistent, .owner = item->owner};
 }
@@ -126,11 +142,18 @@ tare_status tare_model_walk(const tare_model *m, tare_visit visit, void *to, tar
     return tree_walk(m->root, pass_on, &v) ? TARE_OK : TARE_NO;
 }
 
-typedef struct listing { tare_model *m; tare_item *items; size_t n; } listing;
+typedef struct listing { tare_model *m; tare_item *items, *modules; const node **nodes; size_t n, module_n, module_cap, node_cap; } listing;
+static tare_item *next_item(listing *l, const tree_item *item) {
+    if (item->slot) return &l->items[l->n++];
+    arena *a = &l->m->lazy;
+    l->modules = arena_grow(a, l->modules, l->module_n, &l->module_cap, 1, sizeof *l->modules);
+    l->nodes = arena_grow(a, l->nodes, l->module_n, &l->node_cap, 1, sizeof *l->nodes);
+    l->nodes[l->module_n] = item->module;
+    return &l->modules[l->module_n++];
+}
 static bool list_item_of(void *to, const tree_item *item) {
     listing *l = to;
-    if (!item->slot) return true;
-    tare_item *one = &l->items[l->n++];
+    tare_item *one = next_item(l, item);
     *one = public_item(item);
     one->path = arena_text(&l->m->lazy, item->path, item->path_n);
     if (item->owner) one->owner = arena_text(&l->m->lazy, item->owner, strlen(item->owner));
@@ -140,13 +163,16 @@ static int by_path(const void *a, const void *b) { return strcmp((*(const tare_i
 static bool make_list(void *to) {
     tare_model *m = to;
     size_t n = (size_t)m->counts.tensors;
-    listing l = {m, arena_array(&m->lazy, n + 1, sizeof(tare_item)), 0};
+    listing l = {.m = m, .items = arena_array(&m->lazy, n + 1, sizeof(tare_item))};
     const tare_item **sorted = arena_array(&m->lazy, n + 1, sizeof *sorted);
     tree_walk(m->root, list_item_of, &l);
     for (size_t i = 0; i < l.n; i++) sorted[i] = &l.items[i];
     qsort(sorted, l.n, sizeof *sorted, by_path);
     m->by_path = sorted;
     m->item_count = l.n;
+    m->modules = l.modules;
+    m->nodes = l.nodes;
+    m->module_count = l.module_n;
     m->items = l.items;
     return true;
 }
@@ -170,6 +196,22 @@ const tare_item *tare_tensor_find(const tare_model *m, const char *path) {
         else low = mid + 1;
     }
     return NULL;
+}
+size_t tare_module_count(const tare_model *m) { return listed(m) ? m->module_count : 0; }
+const tare_item *tare_module_at(const tare_model *m, size_t i) { return listed(m) && i < m->module_count ? &m->modules[i] : NULL; }
+tare_status tare_module_write(const tare_model *m, size_t i, tare_sink out, void *to, tare_error *err) {
+    tare_error wrong = {0};
+    sink s;
+    if (!listed(m)) error_set(&wrong, TARE_IO, "out_of_memory", NULL, "out of memory");
+    else if (i >= m->module_count) error_set(&wrong, TARE_USAGE, "usage", NULL, "there is no module %zu: the model has %zu", i, m->module_count);
+    else {
+        sink_open(&s, out, to);
+        tree_print(m->nodes[i], &s);
+        sink_flush(&s);
+        if (s.failed) error_set(&wrong, TARE_IO, "io", NULL, "the output could not be written");
+    }
+    if (err && wrong.status) *err = wrong;
+    return wrong.status;
 }
 
 /* ---- attention ---- */

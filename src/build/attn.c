@@ -92,6 +92,7 @@ typedef struct request {
     const host *h;
     host here;             /* stands in when h is NULL */
     bool brief;            /* for a table: the bare reason */
+    bool lacks_package;    /* refused for what could be installed */
     char *why;             /* n bytes; text that does not fit is dropped */
     size_t n, used;
 } request;
@@ -182,6 +183,7 @@ static bool flash_usable(request *r, const flash *f) {
     const char *version = (const char *)h + f->version, *where = h->described ? "on the described host" : "here";
     bool absent = !version[0], old = !absent && f->oldest && is_older(version, f->oldest), capable = h->gpu && h->sm >= f->sm;
     if (!absent && !old && capable) return true;
+    r->lacks_package = absent || old;
     next_clause(r);
     if (!r->brief) say(r, "%s cannot be used: ", f->name);
     if (absent) say(r, "package %s is not installed %s", f->package, where);
@@ -281,7 +283,7 @@ bool attn_settle(const attn_support *s, const host *h, const char *requested, co
     request r = {.s = s, .h = h, .why = why, .n = n};
     bool ok = answer(&r, requested, chosen);
     *status = ok ? TARE_OK : TARE_NO;
-    *code = ok ? "" : "unsupported_attention";
+    *code = ok ? "" : r.lacks_package ? "unavailable_attention" : "unsupported_attention";
     return ok;
 }
 

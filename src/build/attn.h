@@ -16,8 +16,9 @@ typedef struct attn_support { /* of one model class and its config */
 enum { ATTN_WHY = 512 }; /* room enough for every reason */
 
 /* The attention implementation for a request (NULL: none made). False when it is refused, with the reason in `why`, TARE_NO in
- * `status` and "unsupported_attention" in `code`. True with a remark in `why`, "" when there is none. `chosen` points into
- * `requested`, `s` or static text. A NULL host is this machine, asked only when a flash implementation is requested.
+ * `status` and in `code` "unavailable_attention" where a package is missing or too old, else "unsupported_attention". True with
+ * a remark in `why`, "" when there is none. `chosen` points into `requested`, `s` or static text. A NULL host is this machine,
+ * asked only when a flash implementation is requested.
  * Kernels of the Hub are always refused: one would have to be fetched and run to know. */
 bool attn_settle(const attn_support *s, const host *h, const char *requested, const char **chosen, char *why, size_t n,
                  tare_status *status, const char **code);

@@ -7,7 +7,7 @@
 #include "attn.h"
 #include "def.h"
 
-enum { MOST_MODULES = 1 << 20, SHOWN = 8, LEAVES = 32 };
+enum { MOST_MODULES = 1 << 20, MOST_TENSORS = 1 << 20, SHOWN = 8, LEAVES = 32 };
 
 /* A layer without layers below it, as one verb makes it: models have few kinds and many of each. */
 typedef struct leaf {
@@ -33,6 +33,7 @@ typedef struct builder {
     const host *host;
     int dtype;              /* torch's default dtype here and now */
     uint64_t modules;       /* repeated layers counted as often as they occur */
+    uint32_t tensors;       /* made: those of repeated layers once */
     node *root;
     bool tied;              /* some slot holds another's tensor */
     int shares;             /* modules with several names */

@@ -5,6 +5,9 @@
 
 /* ---- attention ---- */
 
+void heads_at_most(const cfg *c, const char *heads, const char *width) {
+    if (dim(c, heads) > dim(c, width)) refuse(c, heads, "should be at most %s, which is %lld", width, (long long)dim(c, width));
+}
 void attention_projections(mod *m, int64_t d, int64_t queries, int64_t keys, bool bias, bool out_bias) {
     linear(m, "q_proj", d, queries, bias);
     linear(m, "k_proj", d, keys, bias);
@@ -123,12 +126,25 @@ void sequence_summary(mod *m, const cfg *c, int64_t labels) {
     dropout_or_identity(m, "last_dropout", c, "summary_last_dropout");
 }
 
+/* ---- heads ---- */
+
+void token_classifier(mod *m, const cfg *c) {
+    dropout(m, "dropout", real_or(c, "classifier_dropout", real_or(c, "hidden_dropout", num_f(0.1))));
+    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+}
+
 /* ---- convolutions over sound ---- */
 
 void speech_convs_agree(const cfg *c) {
     val layers = get(c, "num_feat_extract_layers");
     for (const char *const *key = SET("conv_stride", "conv_kernel", "conv_dim"); *key; key++)
         if (!val_equal(layers, val_int(len(c, *key)))) refuse(c, *key, "should have as many items as num_feat_extract_layers says");
+}
+val speech_computed(cfg *c, const char *key) {
+    int64_t product = 1;
+    if (!same_word(key, "inputs_to_logits_ratio")) return (val){0};
+    for (int64_t i = 0; i < len(c, "conv_stride"); i++) product = times(product, dim_at(c, "conv_stride", i));
+    return val_int(product);
 }
 static int64_t speech_conv(mod *m, const cfg *c) {
     int64_t in = layer_dim_before(m, c, "conv_dim", 1), out = layer_dim(m, c, "conv_dim");
@@ -164,13 +180,19 @@ void speech_convs(mod *m, const cfg *c, const char *prefix) {
 int64_t sum_before(const cfg *c, const char *key, int64_t n) {
     int64_t sum = 0;
     val all = get(c, key);
-    for (int64_t i = 0; i < n && i < len(c, key); i++) sum += all.items[i].i;
+    for (int64_t i = 0; i < n && i < len(c, key); i++) sum = plus(sum, all.items[i].i);
     return sum;
 }
 /* Python's i % period == 0, for any number. */
 static bool divides(val period, int64_t i) {
     if (period.kind == VAL_INT) return i % period.i == 0;
     return period.kind == VAL_BOOL || fmod((double)i, period.d) == 0;
+}
+val one_type_per_layer(cfg *c, const char *type) {
+    int64_t n = count(c, "num_hidden_layers");
+    val *types = list_room(c, "num_hidden_layers", &n);
+    for (int64_t i = 0; i < n; i++) types[i] = val_text(type);
+    return list_in(types, n);
 }
 void alternate_layer_types(cfg *c, val period, const char *key, int64_t first, const char *other) {
     int64_t n = count(c, "num_hidden_layers");

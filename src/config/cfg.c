@@ -84,13 +84,18 @@ static val property(const cfg *c, const char *key) {
     if (same_word(key, "output_attentions")) return c->output_attentions;
     if (same_word(key, "_attn_implementation")) return c->attn;
     if (same_word(key, "_experts_implementation")) return c->experts;
-    if (same_word(key, "name_or_path")) return c->name_or_path;
+    if (same_word(key, "name_or_path") || same_word(key, "_name_or_path")) return c->name_or_path;
     if (same_word(key, "model_type")) return val_text(c->k->model_type);
     return dict_get(c->k->values, key);
 }
 val cfg_get(const cfg *c, const char *key) {
     cfg_entry *e = cfg_entry_of(c, key);
     return e ? e->v : property(c, key);
+}
+
+val cfg_computed(cfg *c, const char *key) {
+    const config_class *rules = c->k->rules;
+    return rules && rules->computed ? rules->computed(c, real_key(c, key)) : (val){0};
 }
 
 /* ---- setattr ---- */

@@ -47,7 +47,12 @@ cfg *cfg_make(session *s, const cclass *k, val dict, val over, const char *path,
 /* From a top-level dict: model_type decides, or architectures where it is missing. */
 cfg *cfg_load(session *s, val dict, val over);
 
+/* An equal one in another session, of its own from then on; implementations that a model chose are its request. */
+cfg *cfg_copy(session *s, const cfg *c, const char *path, const char *part);
+
 val cfg_get(const cfg *c, const char *key);      /* getattr without noting the read; absent when there is none */
+/* What the config's class works out from other values, which no build reads; absent when it has no such property. */
+val cfg_computed(cfg *c, const char *key);
 void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *detail); /* setattr, as a rule or a leftover does it */
 cfg_entry *cfg_entry_of(const cfg *c, const char *key); /* the stored entry, aliases resolved; NULL */
 void cfg_refuse(const cfg *c, const char *key, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -58,6 +63,8 @@ val cfg_to_dict(const cfg *c);                   /* to_dict() */
 val cfg_to_dict_in(const cfg *c, arena *a);      /* the same, made in another arena: the config is only read */
 /* config.json as save_pretrained() has it, of a model of that class and dtype; absent when it is refused, and then err says why. */
 val cfg_saved(const cfg *c, arena *a, const char *class_name, const char *dtype, tare_error *err);
+/* What to_json_string(use_diff) writes; absent when a part cannot be compared, and then err says why. */
+val cfg_json(const cfg *c, arena *a, bool use_diff, tare_error *err);
 val val_settled(arena *a, val v);                /* keys sorted at every depth */
 const char *const *generation_defaults(void);    /* settings of generation that no config keeps unless it has such a field; NULL-ended */
 const cfg *cfg_text_config(const cfg *c, bool decoder); /* get_text_config(decoder=...); an error when ambiguous or no config */

@@ -206,3 +206,15 @@ const char *json_short(arena *a, val v, size_t most) {
     if (c.more) memcpy(c.data + c.n, "...", 4);
     return c.data;
 }
+const char *json_line(arena *a, val v) {
+    buf b = {0};
+    sink s;
+    sink_open(&s, buf_take, &b);
+    json_write(&s, v, -1);
+    sink_flush(&s);
+    bool failed = s.failed;
+    char *text = failed ? NULL : arena_text(a, b.data, b.n);
+    buf_free(&b);
+    if (failed) arena_exhausted(a);
+    return text;
+}

@@ -13,6 +13,7 @@ bool json_read(arena *a, const char *text, size_t n, const char *what, val *out,
 /* indent < 0: one line, ", " and ": " between; else indented by that many spaces a level. */
 void json_write(sink *s, val v, int indent);
 void json_write_ascii(sink *s, val v, int indent); /* the same with everything beyond ASCII as \u escapes */
+const char *json_line(arena *a, val v); /* one line, in the arena */
 /* One line, at most `most` bytes with "..." at the cut; for messages. */
 const char *json_short(arena *a, val v, size_t most);
 #endif

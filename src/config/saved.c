@@ -106,6 +106,16 @@ val val_settled(arena *a, val v) { return settled(a, v, NULL, false, false); }
 
 /* ---- all of it ---- */
 
+val cfg_json(const cfg *c, arena *a, bool use_diff, tare_error *err) {
+    session s = {.a = a};
+    cfg copy = *c;
+    copy.s = &s;
+    val all = cfg_to_dict_in(&copy, a), out = settled(a, use_diff ? diff(&s, &copy, all) : all, &copy, false, true);
+    if (session_ok(&s)) return out;
+    *err = s.err;
+    return (val){0};
+}
+
 /* The checks of a config object run once more; what a model's making changes is the attention that it chose. */
 static bool may_be_saved(const cfg *c) {
     if (val_true(c->output_attentions) && c->attn_chosen && !same_word("eager", c->attn_chosen))

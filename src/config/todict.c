@@ -81,18 +81,6 @@ val cfg_to_dict(const cfg *c) { return cfg_to_dict_in(c, c->s->a); }
 /* ---- rows ---- */
 
 typedef struct rows { arena *a; tare_config_row *row; size_t n; } rows;
-static const char *json_text(arena *a, val v) {
-    buf b = {0};
-    sink s;
-    sink_open(&s, buf_take, &b);
-    json_write(&s, v, -1);
-    sink_flush(&s);
-    bool failed = s.failed;
-    char *text = failed ? NULL : arena_text(a, b.data, b.n);
-    buf_free(&b);
-    if (failed) arena_exhausted(a);
-    return text;
-}
 static const char *known_name(size_t i, void *to) {
     const cclass *k = to;
     if (i < k->field_count) return k->fields[i].key;
@@ -110,7 +98,7 @@ static void add_row(rows *r, const cfg *c, const cfg_entry *e) {
     const char *prefix = c->path[1] ? c->path + 2 : "";
     tare_config_row *row = &r->row[r->n++];
     row->path = arena_printf(r->a, "%s%s%s", prefix, *prefix ? "." : "", e->key);
-    row->value = json_text(r->a, e->v);
+    row->value = json_line(r->a, e->v);
     row->origin = (tare_origin)e->origin;
     row->detail = e->detail;
     row->known = e->known || e->read || of_the_file(e->key);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 struct tare_mod;
+struct val;
 struct cfg;
 
 enum { NO = -1, INHERIT = 0, YES = 1 };
@@ -101,6 +102,8 @@ typedef struct config_class {
     void (*validate_architecture)(const struct cfg *c);
     void (*validate_layer_type)(const struct cfg *c);
     void (*to_dict)(struct cfg *c);              /* changes to the copy that to_dict() prints */
+    /* Properties that the class works out from other values, for a user who asks: no model is built from them. Absent for others. */
+    struct val (*computed)(struct cfg *c, const char *key);
     const layout_rule *layout;                   /* of this model type */
 } config_class;
 typedef struct family {

@@ -8,7 +8,8 @@
 
 typedef enum mod_kind { /* torch's class for isinstance(), whatever the subclass is called */
     KIND_NONE, KIND_LINEAR, KIND_CONV, KIND_CONV_TRANSPOSE, KIND_EMBEDDING, KIND_LAYERNORM, KIND_BATCHNORM, KIND_GROUPNORM, KIND_RNN,
-    KIND_MHA, KIND_LIST, KIND_DICT, KIND_SEQUENTIAL, KIND_DROPOUT, KIND_PARAMETER_LIST, KIND_PARAMETER_DICT
+    KIND_MHA, KIND_LIST, KIND_DICT, KIND_SEQUENTIAL, KIND_DROPOUT, KIND_PARAMETER_LIST, KIND_PARAMETER_DICT,
+    KIND_NUMBERED
 } mod_kind;
 
 typedef struct fill { /* how the constructor fills a tensor: def.h's `made` */

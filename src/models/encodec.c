@@ -12,7 +12,7 @@ static void known_norm(const cfg *c) {
 
 /* The three numbers stand in buffers of the layer, for its padding. */
 static void EncodecConv1d(mod *m, const cfg *c, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation) {
-    int64_t reach = times(kernel - 1, dilation) + 1;
+    int64_t reach = plus(times(kernel - 1, dilation), 1);
     mod *conv = conv1d(m, "conv", in, out, .kernel = SIZE1(kernel), .stride = SIZE1(stride), .dilation = SIZE1(dilation));
     if (!strcmp(text(c, "norm_type"), "weight_norm")) weight_norm(conv, 0);
     else groupnorm(m, "norm", 1, out, num_f(1e-5), true);
@@ -93,7 +93,7 @@ static void EncodecVectorQuantization(mod *m, const cfg *c) { sub(m, "codebook",
 static int64_t num_quantizers(const cfg *c) {
     int64_t codes = dim(c, "codebook_size"), bits = 0, hop = 1, bands = len(c, "target_bandwidths");
     for (int64_t i = 0; i < len(c, "upsampling_ratios"); i++) hop = times(hop, dim_at(c, "upsampling_ratios", i));
-    while ((int64_t)1 << bits < codes) bits++;
+    while (bits < 62 && (int64_t)1 << bits < codes) bits++;
     if (codes < 2 || codes != (int64_t)1 << bits) refuse(c, "codebook_size", "should be a power of 2, and 2 at least");
     double band = 0, bits_a_second = ceil((double)whole(c, "sampling_rate") / (double)hop) * (double)bits;
     if (!bands || !val_number(get(c, "target_bandwidths").items[bands - 1], &band))
@@ -126,8 +126,29 @@ static const model_facts EncodecPreTrainedModel = {
     .main_input_name = "input_values",
     .init_weights = EncodecPreTrainedModel_init_weights,
 };
+/* In seconds, or a part of another length: a number of samples, cut. */
+static val samples(double n) { return n > -9e18 && n < 9e18 ? val_int((int64_t)n) : val_null(); }
+static val EncodecConfig_computed(cfg *c, const char *key) {
+    int64_t hop = 1, codes = dim(c, "codebook_size"), bits = 0;
+    double seconds = 0, overlap = 0;
+    bool chunked = val_number(get(c, "chunk_length_s"), &seconds), overlaps = val_number(get(c, "overlap"), &overlap);
+    val length = chunked ? samples(seconds * (double)whole(c, "sampling_rate")) : val_null();
+    for (int64_t i = 0; i < len(c, "upsampling_ratios"); i++) hop = times(hop, dim_at(c, "upsampling_ratios", i));
+    while (bits < 62 && (int64_t)1 << bits < codes) bits++;
+    if (same_word(key, "chunk_length")) return length;
+    if (same_word(key, "chunk_stride")) {
+        val stride = chunked && overlaps ? samples((1.0 - overlap) * (double)length.i) : val_null();
+        return stride.kind == VAL_INT && stride.i < 1 ? val_int(1) : stride;
+    }
+    if (same_word(key, "hop_length")) return val_int(hop);
+    if (same_word(key, "codebook_nbits")) return val_int(bits);
+    if (same_word(key, "frame_rate")) return val_int((int64_t)ceil((double)whole(c, "sampling_rate") / (double)hop));
+    return same_word(key, "num_quantizers") ? val_int(num_quantizers(c)) : (val){0};
+}
+
 const family family_encodec = {
     .name = "encodec",
-    .configs = CONFIGS({.name = "EncodecConfig", .model_type = "encodec", .post_init = EncodecConfig, .validate_architecture = known_norm}),
+    .configs = CONFIGS({.name = "EncodecConfig", .model_type = "encodec", .post_init = EncodecConfig, .computed = EncodecConfig_computed,
+                        .validate_architecture = known_norm}),
     .models = MODELS({"EncodecModel", EncodecModel, .like = &EncodecPreTrainedModel}),
 };

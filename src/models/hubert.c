@@ -114,6 +114,7 @@ const family family_hubert = {
     .configs = CONFIGS({.name = "HubertConfig",
                         .model_type = "hubert",
                         .post_init = HubertConfig,
+                        .computed = speech_computed,
                         .validate_architecture = speech_convs_agree}),
     .models = MODELS(
         {"HubertModel", HubertModel, .like = &HubertPreTrainedModel},

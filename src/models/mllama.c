@@ -169,10 +169,15 @@ static const model_facts MllamaPreTrainedModel = {
     .init_weights = MllamaPreTrainedModel_init_weights,
 };
 
+static val MllamaVisionConfig_computed(cfg *c, const char *key) {
+    return same_word(key, "max_aspect_ratio_id") ? val_int(len(c, "supported_aspect_ratios")) : (val){0};
+}
+
 const family family_mllama = {
     .name = "mllama",
     .configs = CONFIGS({.name = "MllamaVisionConfig",
                         .model_type = "mllama_vision_model",
+                        .computed = MllamaVisionConfig_computed,
                         .post_init = MllamaVisionConfig,
                         .validate_architecture = MllamaVisionConfig_validate},
                        {.name = "MllamaTextConfig", .model_type = "mllama_text_model", .post_init = MllamaTextConfig},

@@ -125,11 +125,24 @@ static const model_facts RecurrentGemmaPreTrainedModel = {
     .init_weights = RecurrentGemmaPreTrainedModel_init_weights,
 };
 
+/* The blocks in turn, a hundred times over at the most; what is not recurrent slides a window. */
+static val RecurrentGemmaConfig_computed(cfg *c, const char *key) {
+    val blocks = get(c, "block_types");
+    int64_t n = same_word(key, "layers_block_type") ? count(c, "num_hidden_layers") : -1;
+    if (blocks.kind != VAL_LIST) return (val){0};
+    val *types = n < 0 ? NULL : list_room(c, "num_hidden_layers", &n);
+    if (n > 100 * (int64_t)blocks.n) n = 100 * (int64_t)blocks.n;
+    for (int64_t i = 0; i < n; i++)
+        types[i] = val_text(val_is(blocks.items[i % blocks.n], "recurrent") ? "linear_attention" : "sliding_attention");
+    return n < 0 ? (val){0} : list_in(types, n);
+}
+
 const family family_recurrent_gemma = {
     .name = "recurrent_gemma",
     .configs = CONFIGS({.name = "RecurrentGemmaConfig",
                         .model_type = "recurrent_gemma",
                         .post_init = RecurrentGemmaConfig,
+                        .computed = RecurrentGemmaConfig_computed,
                         .validate_architecture = RecurrentGemmaConfig_validate}),
     .models = MODELS({"RecurrentGemmaModel", RecurrentGemmaModel, .like = &RecurrentGemmaPreTrainedModel},
                      {"RecurrentGemmaForCausalLM", RecurrentGemmaForCausalLM, .like = &RecurrentGemmaPreTrainedModel,

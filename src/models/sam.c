@@ -8,7 +8,7 @@ static void SamPromptEncoderConfig(cfg *c) {
 }
 static void SamVisionConfig(cfg *c) {
     int64_t d = whole(c, "hidden_size");
-    fill_int(c, "mlp_dim", (int64_t)((double)d * real(c, "mlp_ratio").d), "hidden_size * mlp_ratio");
+    fill_int(c, "mlp_dim", truncated((double)d * real(c, "mlp_ratio").d), "hidden_size * mlp_ratio");
     derive_int(c, "scale", (int64_t)floor((double)d / 2), "hidden_size // 2");
 }
 
@@ -150,6 +150,7 @@ static void SamModel(mod *m, const cfg *c) {
     sub(m, "shared_image_embedding", SamPositionalEmbedding, vision);
     sub(m, "vision_encoder", SamVisionEncoder, vision);
     sub(m, "prompt_encoder", SamPromptEncoder, c);
+    writes(decoder, "_attn_implementation", val_text(attn_implementation(c))); /* its layers are no models, and are told */
     sub(m, "mask_decoder", SamMaskDecoder, decoder);
 }
 

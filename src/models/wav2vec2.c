@@ -193,6 +193,7 @@ const family family_wav2vec2 = {
     .configs = CONFIGS({.name = "Wav2Vec2Config",
                         .model_type = "wav2vec2",
                         .post_init = Wav2Vec2Config,
+                        .computed = speech_computed,
                         .validate_architecture = speech_convs_agree}),
     .models = MODELS(
         {"Wav2Vec2Model", Wav2Vec2Model, .like = &Wav2Vec2PreTrainedModel},

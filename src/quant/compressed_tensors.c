@@ -29,6 +29,7 @@ typedef struct ct {
     size_t scheme_n, target_n, ignored_n;
     arguments cache;
     bool compressed, biased_zero; /* the second: packed zero points were met */
+    bool default_ignored;         /* instead of the list: what other methods leave dense */
 } ct;
 
 /* ---- reading ---- */
@@ -125,6 +126,58 @@ static void read_scheme(const conf *c, scheme *s) {
     if (plain && s->role[WEIGHTS].is_float && s->role[WEIGHTS].bits != 8) conf_refuse(c, "weights", "floats of less than 8 bits have no such format");
 }
 
+/* ---- schemes by name ---- */
+
+#define WEIGHTS_AND(bits, type, strategy, more) \
+    "{\"weights\": {\"num_bits\": " bits ", \"type\": \"" type "\", \"strategy\": \"" strategy "\"" more "}"
+#define ACTIVATIONS(bits, type, strategy, more) \
+    ", \"input_activations\": {\"num_bits\": " bits ", \"type\": \"" type "\", \"strategy\": \"" strategy "\"" more "}}"
+#define DYNAMIC ", \"dynamic\": true"
+#define GROUPS_OF(n) ", \"group_size\": " n
+#define IN_BYTES ", \"scale_dtype\": \"uint8\", \"zp_dtype\": \"uint8\""
+#define IN_FP8 ", \"scale_dtype\": \"float8_e4m3fn\", \"zp_dtype\": \"float8_e4m3fn\""
+#define NVFP4_WEIGHTS WEIGHTS_AND("4", "float", "tensor_group", GROUPS_OF("16") IN_FP8)
+#define MX_WEIGHTS(bits) WEIGHTS_AND(bits, "float", "group", GROUPS_OF("32") IN_BYTES)
+#define MX_ACTIVATIONS(bits) ACTIVATIONS(bits, "float", "group", GROUPS_OF("32") IN_BYTES DYNAMIC)
+#define INT_WEIGHTS(bits) WEIGHTS_AND(bits, "int", "group", GROUPS_OF("128"))
+#define INT_ACTIVATIONS(bits) ACTIVATIONS(bits, "int", "token", DYNAMIC)
+static const struct { const char *name, *json; } presets[] = {
+    {"UNQUANTIZED", "{}"},
+    {"W4A16_ASYM", WEIGHTS_AND("4", "int", "group", GROUPS_OF("128") ", \"symmetric\": false") "}"},
+    {"W8A8", WEIGHTS_AND("8", "int", "channel", "") INT_ACTIVATIONS("8")},
+    {"INT8", WEIGHTS_AND("8", "int", "channel", "") INT_ACTIVATIONS("8")},
+    {"W4AFP8", INT_WEIGHTS("4") ACTIVATIONS("8", "float", "token", DYNAMIC)},
+    {"FP8", WEIGHTS_AND("8", "float", "tensor", "") ACTIVATIONS("8", "float", "tensor", "")},
+    {"FP8_DYNAMIC", WEIGHTS_AND("8", "float", "channel", "") ACTIVATIONS("8", "float", "token", DYNAMIC)},
+    {"FP8_BLOCK",
+     WEIGHTS_AND("8", "float", "block", ", \"block_structure\": [128, 128]") ACTIVATIONS("8", "float", "group", GROUPS_OF("128") DYNAMIC)},
+    {"NVFP4A16", NVFP4_WEIGHTS "}"},
+    {"NVFP4", NVFP4_WEIGHTS ACTIVATIONS("4", "float", "tensor_group", GROUPS_OF("16") IN_FP8 ", \"dynamic\": \"local\"")},
+    {"MXFP4A16", MX_WEIGHTS("4") "}"},
+    {"MXFP4", MX_WEIGHTS("4") MX_ACTIVATIONS("4")},
+    {"MXFP4XFP8", MX_WEIGHTS("4") ACTIVATIONS("8", "float", "group", GROUPS_OF("128") DYNAMIC)},
+    {"MXFP6A16", MX_WEIGHTS("6") "}"},
+    {"MXFP6A8", MX_WEIGHTS("6") MX_ACTIVATIONS("8")},
+    {"MXFP8A16", MX_WEIGHTS("8") "}"},
+    {"MXFP8", MX_WEIGHTS("8") MX_ACTIVATIONS("8")},
+    {"W2A4", INT_WEIGHTS("2") INT_ACTIVATIONS("4")}, {"W2A8", INT_WEIGHTS("2") INT_ACTIVATIONS("8")}, {"W2A16", INT_WEIGHTS("2") "}"},
+    {"W3A4", INT_WEIGHTS("3") INT_ACTIVATIONS("4")}, {"W3A8", INT_WEIGHTS("3") INT_ACTIVATIONS("8")}, {"W3A16", INT_WEIGHTS("3") "}"},
+    {"W4A4", INT_WEIGHTS("4") INT_ACTIVATIONS("4")}, {"W4A8", INT_WEIGHTS("4") INT_ACTIVATIONS("8")}, {"W4A16", INT_WEIGHTS("4") "}"},
+    {"W5A8", INT_WEIGHTS("5") INT_ACTIVATIONS("8")}, {"W5A16", INT_WEIGHTS("5") "}"},
+    {"W6A8", INT_WEIGHTS("6") INT_ACTIVATIONS("8")}, {"W6A16", INT_WEIGHTS("6") "}"},
+    {"W7A8", INT_WEIGHTS("7") INT_ACTIVATIONS("8")}, {"W7A16", INT_WEIGHTS("7") "}"},
+    {"W8A16", INT_WEIGHTS("8") "}"},
+};
+static void read_preset(const conf *groups, const char *name, scheme *s) {
+    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
+        if (strcmp(presets[i].name, upper_case(groups->q, name))) continue;
+        conf c = conf_of_json(groups->q, presets[i].json, groups->path);
+        read_scheme(&c, s);
+        return;
+    }
+    conf_refuse(groups, name, "no scheme is called so; known are W4A16, W8A8, FP8, FP8_DYNAMIC, FP8_BLOCK, NVFP4, MXFP4 and their like");
+}
+
 /* ---- targets ---- */
 
 /* Exact names and classes before patterns, each by text. */
@@ -171,7 +224,10 @@ static const target *matching(const quant *q, const target *all, size_t n, const
 
 static size_t count_targets(const conf *groups) {
     size_t n = 0;
-    for (uint32_t i = 0; i < groups->d.n; i++) n += dict_get(groups->d.members[i].v, "targets").n;
+    for (uint32_t i = 0; i < groups->d.n; i++) {
+        val v = groups->d.members[i].v;
+        n += v.kind == VAL_LIST ? v.n : dict_get(v, "targets").n;
+    }
     return n;
 }
 static void read_groups(quant *q, ct *s, const conf *groups) {
@@ -180,21 +236,32 @@ static void read_groups(quant *q, ct *s, const conf *groups) {
     s->targets = memory(q, count_targets(groups), sizeof *s->targets);
     for (uint32_t i = 0; i < s->scheme_n && quant_ok(q); i++) {
         const char *name = groups->d.members[i].key;
-        if (groups->d.members[i].v.kind == VAL_LIST) {
-            conf_refuse(groups, name, "schemes by name alone are not built by this release: write out its weights and activations");
-            return;
-        }
-        conf one = conf_part(groups, name);
-        read_scheme(&one, &s->schemes[i]);
-        if (!conf_given(&one, "targets")) conf_refuse(&one, "targets", "a group needs a list of names");
-        val targets = conf_texts(&one, "targets");
+        bool by_name = groups->d.members[i].v.kind == VAL_LIST;
+        conf one = by_name ? *groups : conf_part(groups, name);
+        if (by_name) read_preset(groups, name, &s->schemes[i]);
+        else read_scheme(&one, &s->schemes[i]);
+        if (!by_name && !conf_given(&one, "targets")) conf_refuse(&one, "targets", "a group needs a list of names");
+        val targets = conf_texts(&one, by_name ? name : "targets");
         for (uint32_t k = 0; k < targets.n; k++) add_target(q, s, targets.items[k].s, i);
     }
+}
+/* A text in place of the groups is a shortened copy of a config: the format may tell what they are. */
+static conf read_config_groups(const conf *c) {
+    if (conf_get(c, "config_groups").kind != VAL_TEXT) return conf_part(c, "config_groups");
+    const char *stored = conf_text(c, "format", ""), *json = NULL;
+    if (!strcmp(stored, formats[NVFP4])) json = "{\"NVFP4\": [\"Linear\"]}";
+    if (!strcmp(stored, formats[MXFP4])) json = "{\"MXFP4\": [\"Linear\"]}";
+    if (!json) {
+        conf_refuse(c, "config_groups", "an object is needed");
+        return (conf){.q = c->q, .path = c->path};
+    }
+    note_warning(c->q, "%s.config_groups is a text, no object of groups: the usual one of %s is taken", c->path, stored);
+    return conf_of_json(c->q, json, c->path);
 }
 static void settle(quant *q) {
     const conf *c = settings(q);
     ct *s = room(q, sizeof *s);
-    conf groups = conf_part(c, "config_groups");
+    conf groups = read_config_groups(c);
     bool any = groups.d.n > 0, cache = conf_given(c, "kv_cache_scheme");
     if (conf_given(c, "run_compressed") && !conf_flag(c, "run_compressed", true)) dequantizes(q);
     if (!any && !cache) return;
@@ -203,16 +270,21 @@ static void settle(quant *q) {
     s->compressed = any && !strcmp(conf_word(c, "quantization_status", "initialized", states), "compressed");
     read_groups(q, s, &groups);
     s->cache = read_arguments(c, "kv_cache_scheme");
-    val ignore = conf_texts(c, "ignore");
+    s->default_ignored = conf_get(c, "ignore").kind == VAL_TEXT;
+    val ignore = conf_names(c, "ignore");
     s->ignored = memory(q, ignore.n, sizeof *s->ignored);
     for (uint32_t i = 0; i < ignore.n; i++) s->ignored[s->ignored_n++] = make_target(q, "ignore", ignore.items[i].s);
 }
 
 /* ---- the tree ---- */
 
+static void start(quant *q) {
+    const ct *s = state(q);
+    if (s->default_ignored) skip_names(q, "ignore", (val){0}, false);
+}
 static int64_t takes(quant *q, const mod *m, const char *path) {
     const ct *s = state(q);
-    if (!is_linear(m) && !is_embedding(m)) return LEAVE;
+    if ((!is_linear(m) && !is_embedding(m)) || (s->default_ignored && skipped(q, path))) return LEAVE;
     const target *t = matching(q, s->targets, s->target_n, m, path);
     return t && !matching(q, s->ignored, s->ignored_n, m, path) ? t->scheme + 1 : LEAVE;
 }
@@ -317,6 +389,7 @@ const quant_method method_compressed_tensors = {
     .names = SET("compressed-tensors"),
     .not_asked = "it is made elsewhere, with llm-compressor; the reference loads it only",
     .settle = settle,
+    .start = start,
     .takes = takes,
     .make = make,
     .meanings = MEANINGS({"weight_packed", "the numbers of the weight, packed"}, {"weight_scale", "the scales of the weight"},

@@ -34,6 +34,17 @@ const mod *child_named(const mod *m, const char *name) {
         if (e->name && !strcmp(e->name, name)) return e->to;
     return NULL;
 }
+const char *text_of(quant *q, const char *from, size_t n) { return arena_text(q->s->a, from, n); }
+const char *lower_case(quant *q, const char *text) {
+    char *lower = arena_array(q->s->a, strlen(text) + 1, 1);
+    for (size_t i = 0; text[i]; i++) lower[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+    return lower;
+}
+const char *upper_case(quant *q, const char *text) {
+    char *upper = arena_array(q->s->a, strlen(text) + 1, 1);
+    for (size_t i = 0; text[i]; i++) upper[i] = (char)(text[i] >= 'a' && text[i] <= 'z' ? text[i] - 32 : text[i]);
+    return upper;
+}
 const mod *sibling(const quant *q, const char *name) { return q->parent ? child_named(q->parent, name) : NULL; }
 const char *path_below(quant *q, const char *path, const char *name) {
     return *path ? arena_printf(q->s->a, "%s.%s", path, name) : name;
@@ -54,6 +65,56 @@ static bool begins(const mod *m, const char *rest) {
     return false;
 }
 bool has_module(const quant *q, const char *beginning) { return begins(q->b->root, beginning); }
+
+typedef struct module_walk {
+    const quant *q;
+    bool (*holds)(const quant *q, const mod *m, const char *path, const void *of);
+    const void *of;
+    char path[MODULE_PATH];
+    size_t n;
+    bool each; /* of equal layers */
+} module_walk;
+static bool some_below(module_walk *w, const mod *m) {
+    bool found = w->holds(w->q, m, w->path, w->of);
+    for (const edge *e = m->children; e && !found; e = e->next)
+        for (int64_t i = 0; i < (e->name || !w->each ? 1 : e->count) && !found; i++) {
+            size_t before = w->n;
+            if (path_add(w->path, &w->n, e->name, e->first + i)) found = some_below(w, e->to);
+            path_cut(w->path, &w->n, before);
+        }
+    return found;
+}
+bool some_layer(quant *q, bool (*holds)(const quant *q, const mod *m, const char *path, const void *of), const void *of) {
+    module_walk w = {.q = q, .holds = holds, .of = of, .each = true};
+    return some_below(&w, q->b->root);
+}
+bool some_module(quant *q, bool (*holds)(const quant *q, const mod *m, const char *path, const void *of), const void *of) {
+    module_walk w = {.q = q, .holds = holds, .of = of};
+    return some_below(&w, q->b->root);
+}
+
+typedef struct list_walk { quant *q; list_at *v; size_t n, cap; char path[MODULE_PATH]; size_t path_n; } list_walk;
+static void find_lists(list_walk *w, const mod *m) {
+    for (const edge *e = m->children; e; e = e->next) {
+        size_t before = w->path_n;
+        if (!path_add(w->path, &w->path_n, e->name, e->first)) continue;
+        if (!strstr(e->to->cls, "ModuleList")) {
+            find_lists(w, e->to);
+        } else {
+            list_at found = {.path = arena_text(w->q->s->a, w->path, w->path_n)};
+            for (const edge *i = e->to->children; i; i = i->next) found.items += i->name ? 1 : i->count;
+            w->v = arena_grow(w->q->s->a, w->v, w->n, &w->cap, 1, sizeof *w->v);
+            w->v[w->n++] = found;
+        }
+        path_cut(w->path, &w->path_n, before);
+    }
+}
+const list_at *outermost_lists(quant *q, size_t *n) {
+    list_walk w = {.q = q};
+    find_lists(&w, q->b->root);
+    *n = w.n;
+    return w.v;
+}
 
 static bool stacks_experts(const mod *m) {
     for (const tensor *t = m->params; t; t = t->next)
@@ -120,6 +181,14 @@ void any_size(quant *q, tensor *t) {
     t->shape = shape;
     t->any_size = true;
 }
+mod *numbered(mod *to, int64_t count, const char *cls) {
+    if (!mod_ok(to) || count < 1 || !builder_count(to, (uint64_t)count)) return to;
+    mod *m = builder_mod(to->b, to, "0", cls);
+    builder_edge(to, NULL, m)->count = count;
+    to->kind = KIND_NUMBERED;
+    return m;
+}
+void look_below(quant *q) { q->look_below = true; }
 void only_holds(mod *to) { to->dense = NULL; }
 mod *replaced_child(quant *q, mod *to, const char *name, const char *cls, const mod *stands_for) {
     mod *m = child(to, name, cls);
@@ -141,6 +210,11 @@ void warn_of_random_experts(quant *q) {
     if (n)
         note_warning(q, "%llu stacks of experts (%s, ...) are no linear layers and stay dense: a file with packed experts leaves them random, "
             "without an error", (unsigned long long)n, first);
+}
+void note_once(quant *q, const char *warning) {
+    for (size_t i = 0; i < q->warning_count; i++)
+        if (!strcmp(q->warnings[i], warning)) return;
+    note_warning(q, "%s", warning);
 }
 void note_warning(quant *q, const char *format, ...) {
     char text[600];

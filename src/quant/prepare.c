@@ -32,6 +32,7 @@ static void tell(const quant_method *method, const mod *m) {
     for (const edge *e = m->children; e; e = e->next)
         if (e->to->dense) tell(method, e->to);
 }
+static void change(pass *p, mod *m);
 static mod *exchange(pass *p, mod *parent, const char *name, mod *from, int64_t kind) {
     exchanged **slot = &p->made[((uintptr_t)from >> 4 ^ (uintptr_t)kind) % BUCKETS];
     for (exchanged *x = *slot; x; x = x->next)
@@ -44,8 +45,10 @@ static mod *exchange(pass *p, mod *parent, const char *name, mod *from, int64_t 
     to->may_be_empty = true; /* packed sizes are quotients */
     to->chosen = from->chosen;
     to->experts = from->experts;
+    p->q->look_below = false;
     p->q->method->make(p->q, to, from, kind);
     tell(p->q->method, to);
+    if (p->q->look_below && session_ok(b->s)) change(p, to);
     exchanged *x = arena_new(b->s->a, exchanged);
     *x = (exchanged){from, kind, to, *slot};
     return (*slot = x)->to;
@@ -103,7 +106,6 @@ static bool share_piece(pass *p, pieces *all, size_t i, mod *list) {
     if (!used) x->to->common = false;
     return true;
 }
-static void change(pass *p, mod *m);
 static mod *change_item(pass *p, mod *list, piece *x) {
     size_t before = p->n;
     mod *to = x->to;

@@ -6,6 +6,7 @@
 #ifndef TARE_QUANT_H
 #define TARE_QUANT_H
 #include "../build/def.h"
+#include "../core/path.h"
 #include "../core/val.h"
 
 typedef struct quant quant; /* a method at work on one model */
@@ -18,9 +19,11 @@ typedef struct conf {
 } conf;
 const conf *settings(quant *q);
 conf conf_part(const conf *c, const char *key);
+conf conf_of_json(quant *q, const char *json, const char *path); /* of a method's own text, which is right */
 val conf_get(const conf *c, const char *key); /* absent, null or whatever is there */
 bool conf_given(const conf *c, const char *key); /* neither absent nor null */
 int64_t conf_int(const conf *c, const char *key, int64_t other); /* `other` when absent; what is no int is refused */
+num conf_number(const conf *c, const char *key, num other);         /* an int or a float; `other` when absent */
 bool conf_flag(const conf *c, const char *key, bool other);      /* Python's truth of the value; `other` when absent */
 const char *conf_text(const conf *c, const char *key, const char *other); /* `other` when absent or null; what is no text is refused */
 val conf_texts(const conf *c, const char *key); /* a list of texts; absent when it is absent or null; other kinds are refused */
@@ -45,17 +48,25 @@ void dequantizes(quant *q);       /* settings ask for the floats: no module is r
 /* The default (both ends of ties, the last parameter, the output embedding), or `list` in its place, or with `add` both; and, always, what
  * is kept in float32. */
 void skip_names(quant *q, const char *key, val list, bool add);
+/* That list alone, with no default and nothing kept in float32. */
+void skip_only(quant *q, const char *key, val list);
+/* The default and `list`, as regular expressions that are found anywhere in a path. */
+void skip_anywhere(quant *q, const char *key, val list);
 /* Names of an older release's modules become those of today, as the model's files are renamed on loading. */
 val renamed_as_loaded(quant *q, val names);
 bool skipped(const quant *q, const char *path);
 /* A regular expression: found anywhere in a text, or at its start alone. `key`: the setting that brought it. */
 typedef struct regex regex;
 const regex *regex_of(quant *q, const char *key, const char *pattern, bool at_start);
+const regex *regex_if_any(quant *q, const char *pattern); /* anywhere; NULL when it is none */
 int64_t regex_begin(const quant *q, const regex *r, const char *text); /* where the match begins; -1: there is none */
 bool regex_matches(const quant *q, const regex *r, const char *text);
+/* As a shell matches names: *, ?, [ab], [!ab]. The whole of it. */
+bool shell_matches(const char *pattern, const char *text);
 /* Decisions on modules depend on the numbers of their layers: then equal layers are asked one by one. Patterns with digits or with other
  * signs than letters, dots and underscores say so themselves. */
 void tells_layers_apart(quant *q);
+bool are_layers_apart(const quant *q);
 void note_pattern(quant *q, const char *text); /* the same, if this one does */
 
 /* ---- modules of the tree -------------------------------------------------------------------------------------------------- */
@@ -76,7 +87,16 @@ const mod *before_replacement(const mod *m);            /* what a replaced modul
 const char *model_type(const quant *q);
 bool keeps_cache(const mod *m);                         /* an attention layer whose keys and values are cached */
 bool has_module(const quant *q, const char *beginning); /* some module's path begins so */
+/* The lists of layers that are in no other, as the tree has them, and how many layers each has. */
+typedef struct list_at { const char *path; int64_t items; } list_at;
+const list_at *outermost_lists(quant *q, size_t *n);
+/* Some module for which it holds; equal layers are asked once, or, below, each by its path. */
+bool some_module(quant *q, bool (*holds)(const quant *q, const mod *m, const char *path, const void *of), const void *of);
+bool some_layer(quant *q, bool (*holds)(const quant *q, const mod *m, const char *path, const void *of), const void *of);
 const mod *child_named(const mod *m, const char *name); /* NULL: there is none */
+const char *text_of(quant *q, const char *from, size_t n); /* a copy, */
+const char *lower_case(quant *q, const char *text);      /* one in lower case, */
+const char *upper_case(quant *q, const char *text);      /* and one in upper case; of ASCII's letters */
 const char *path_below(quant *q, const char *path, const char *name);
 /* Fused experts, stacked parameters of a module named experts, that are neither replaced nor below what is: how many, and the first. */
 uint64_t dense_experts(const quant *q, const char **first);
@@ -95,10 +115,15 @@ void keep_tensors(mod *to, const mod *from);                      /* all of them
 void keep_children(mod *to, const mod *from);                     /* and these */
 void keep_as_child(mod *to, const char *name, const mod *from);   /* the old module itself, below the new one */
 void only_holds(mod *to); /* this module stores nothing quantised itself: what it holds does */
+/* `count` equal children, named by their numbers and printed as one. Their sizes are to be filled in, once. */
+mod *numbered(mod *to, int64_t count, const char *cls);
+void look_below(quant *q); /* what make() has just made is asked about as well, but for itself */
 mod *replaced_child(quant *q, mod *to, const char *name, const char *cls, const mod *stands_for); /* a new module, to be filled */
 void warn_of_dense_experts(quant *q);                             /* a finish(): fused experts that the method passes over, */
 void warn_of_random_experts(quant *q);                            /* where a file that packs them leaves them as they were drawn */
 void note_warning(quant *q, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void note_once(quant *q, const char *warning); /* unless it was noted already */
 
 enum { DT_U32 = 14, DT_F8_E8M0 = 16 }; /* as tare_dtype numbers them, like those of def.h */
 static inline tensor *stored_in(tensor *t, int dtype) { in_dtype(t, dtype); return t; }

@@ -14,6 +14,12 @@ void *state(const quant *q) { return q->state; }
 void *memory(quant *q, size_t n, size_t size) { return arena_array(q->s->a, n, size); }
 void dequantizes(quant *q) { q->dequantized = true; }
 
+conf conf_of_json(quant *q, const char *json, const char *path) {
+    conf c = {.q = q, .path = path};
+    tare_error err = {0};
+    json_read(q->s->a, json, strlen(json), path, &c.d, &err);
+    return c;
+}
 val conf_get(const conf *c, const char *key) { return dict_get(c->d, key); }
 bool conf_given(const conf *c, const char *key) { return val_given(conf_get(c, key)); }
 
@@ -50,6 +56,13 @@ int64_t conf_int(const conf *c, const char *key, int64_t other) {
     if (v.kind == VAL_ABSENT) return other;
     if (v.kind != VAL_INT) conf_refuse(c, key, "an int is needed");
     return v.kind == VAL_INT ? v.i : other;
+}
+num conf_number(const conf *c, const char *key, num other) {
+    val v = conf_get(c, key);
+    if (v.kind == VAL_ABSENT) return other;
+    if (v.kind == VAL_REAL) return num_f(v.d);
+    if (v.kind != VAL_INT) conf_refuse(c, key, "a number is needed");
+    return v.kind == VAL_INT ? num_i(v.i) : other;
 }
 bool conf_flag(const conf *c, const char *key, bool other) {
     val v = conf_get(c, key);

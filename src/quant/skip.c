@@ -4,10 +4,12 @@
 #include "../build/ties.h"
 #include "../files/rules.h"
 #include "../core/path.h"
+#include <fnmatch.h>
 
 /* ---- patterns ---- */
 
 void tells_layers_apart(quant *q) { q->by_layer = true; }
+bool are_layers_apart(const quant *q) { return q->by_layer; }
 
 static bool is_literal(const char *text) {
     for (; *text; text++)
@@ -42,10 +44,22 @@ const regex *regex_of(quant *q, const char *key, const char *pattern, bool at_st
     r->compiled = compiled;
     return r;
 }
+const regex *regex_if_any(quant *q, const char *pattern) {
+    if (!quant_ok(q)) return NULL;
+    if (!q->found.a) patterns_start(&q->found, q->s->a, &q->pattern_err);
+    const void *compiled = pattern_compile(&q->found, pattern);
+    q->pattern_err = (tare_error){0};
+    if (!compiled) return NULL;
+    regex *r = arena_new(q->s->a, regex);
+    r->compiled = compiled;
+    return r;
+}
 int64_t regex_begin(const quant *q, const regex *r, const char *text) {
     return r && found(q, r->compiled, text) ? pattern_begin(&q->found) : -1;
 }
 bool regex_matches(const quant *q, const regex *r, const char *text) { return r && found(q, r->compiled, text); }
+
+bool shell_matches(const char *pattern, const char *text) { return !fnmatch(pattern, text, FNM_NOESCAPE); }
 
 bool ends_with(const char *path, const char *tail) {
     size_t n = strlen(path), k = strlen(tail);
@@ -60,7 +74,7 @@ static bool literal_matches(const skip_name *p, const char *path) {
 bool skipped(const quant *q, const char *path) {
     for (const skip_name *p = q->skips; p; p = p->next) {
         if (p->compiled ? found(q, p->compiled, path) : literal_matches(p, path)) return true;
-        if (ends_with(path, p->text)) return true;
+        if (!p->anywhere && ends_with(path, p->text)) return true;
     }
     return false;
 }
@@ -126,9 +140,22 @@ static void skip_default(quant *q) {
     if (*w.last) skip(q, NULL, module_name(q, arena_text(q->s->a, w.last, strlen(w.last))));
     skip_output(q);
 }
+/* Found anywhere, each is an expression of its own. */
+void skip_anywhere(quant *q, const char *key, val list) {
+    skip_default(q);
+    skip_only(q, key, list);
+    for (skip_name *p = q->skips; p && quant_ok(q); p = p->next) {
+        p->anywhere = true;
+        p->compiled = compile(q, key, p->text, p->text);
+        if (!p->compiled) return;
+    }
+}
+void skip_only(quant *q, const char *key, val list) {
+    for (uint32_t i = 0; list.kind == VAL_LIST && i < list.n; i++) skip(q, key, list.items[i].s);
+}
 void skip_names(quant *q, const char *key, val list, bool add) {
     if (!val_given(list) || add) skip_default(q);
-    for (uint32_t i = 0; list.kind == VAL_LIST && i < list.n; i++) skip(q, key, list.items[i].s);
+    skip_only(q, key, list);
     val kept = set_of(q->s->a, q->b->root, SET_KEEP_FP32);
     for (uint32_t i = 0; i < kept.n; i++) skip(q, NULL, kept.items[i].s);
 }

@@ -10,6 +10,7 @@ typedef struct skip_name { /* a pattern of what stays dense */
     const char *text;
     const void *compiled; /* NULL: letters, digits, dots and underscores alone */
     size_t n;
+    bool anywhere;
     struct skip_name *next;
 } skip_name;
 struct regex { const void *compiled; };
@@ -28,6 +29,7 @@ struct quant {
     tare_error pattern_err;
     skip_name *skips, *last_skip;
     bool by_layer;          /* equal layers may be told apart */
+    bool look_below;        /* what was made last has modules to be asked about */
     const char **warnings;
     size_t warning_count, warning_cap;
 };
