@@ -280,7 +280,7 @@ static bool read_files(running *w, bool in_order) {
     how.progress_to = l;
     if (l->o.odd) how.odd = l->odd, memset(l->odd, 0, (n + 1) * sizeof *l->odd);
     fill_out out = {.memory = target_memory, .piece = target_piece, .done = target_done, .to = w};
-    if (!fill_run(l->c->c, w->these, n, &how, &out, &l->err)) return false;
+    if (!fill_run(l->r->c, w->these, n, &how, &out, &l->err)) return false;
     for (size_t i = 0; l->o.odd && i < n; i++)
         if ((l->odd[i].nan || l->odd[i].inf) && !l->o.odd(l->o.odd_to, &l->items[l->slot_of[w->targets[i]]], l->odd[i].nan, l->odd[i].inf)) {
             l->cancelled = true;

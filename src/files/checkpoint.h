@@ -17,7 +17,7 @@ typedef struct file_tensor {
     int8_t rank;
     bool odd;              /* a flaw of its own: it can be listed, not read */
     bool replaced;         /* a later file has the same key, and counts; or it is a part of a packed one */
-    const struct packing *packed; /* of a view: it is in no file, and worked out of some that are (packing.h); NULL: it is in its file */
+    const struct packed_form *packed; /* of a view: it is in no file, and worked out of some that are (packing.h); NULL: it is in its file */
 } file_tensor;
 
 typedef struct weights_file {
@@ -42,6 +42,7 @@ typedef enum flaw_kind {
     FLAW_DTYPE,            /* a dtype that nobody knows */
     FLAW_BYTES,            /* a tensor's bytes are not what its shape and dtype need */
     FLAW_PLACE,            /* offsets beyond the data, overlapping, or with a hole before them */
+    FLAW_PACKED,           /* what a tensor is packed as does not go together */
     FLAW_HIDDEN            /* model.safetensors hides an index beside it, and the like: worth saying, nothing wrong */
 } flaw_kind;
 typedef struct flaw {

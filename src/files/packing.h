@@ -20,7 +20,7 @@ typedef enum packed_scales {
     SCALES_EXPONENT, /* a byte b is 2 to the b - 127 */
     SCALES_NESTED    /* bytes that stand for values of a table, which are scaled and shifted themselves */
 } packed_scales;
-typedef struct packing {
+typedef struct packed_form {
     packed_codes codes;
     packed_scales scale_kind;
     uint8_t bits, dtype;             /* of a code; that the numbers are rounded to */
@@ -40,5 +40,5 @@ typedef struct packing {
     const float *outer;              /* scales of the scales, one for `outer_block` of them */
     int64_t outer_count, outer_block;
     float shift;
-} packing;
+} packed_form;
 #endif

@@ -219,7 +219,7 @@ static bool make_set(patterns *p, const node *root, bool backward, rule_set *out
     rules_collect(p->a, root, &held);
     while (!backward && legacy[more].what != LAYOUT_END) more++;
     while (first && first[before].what != LAYOUT_END) before++;
-    *out = room_for(p->a, before + held.n + more, held.n, held.base);
+    *out = room_for(p->a, before + held.n + more, before + held.n, held.base);
     for (size_t i = 0; i < before; i++)
         if (!add(p, out, &(held_rule){.rule = &first[i]}, false)) return false;
     for (size_t i = 0; i < held.n; i++) {
@@ -236,9 +236,9 @@ bool rules_for_save(patterns *p, const node *root, rule_set *out) { return make_
 bool rules_taken_back(patterns *p, const rule_set *loaded, rule_set *out) {
     *out = room_for(p->a, loaded->renaming_n, loaded->converter_n, loaded->base);
     for (size_t i = loaded->renaming_n; i-- > 0;)
-        if (loaded->renamings[i].used && !add(p, out, &loaded->renamings_of[i], true)) return false;
+        if (loaded->renamings[i].used && !loaded->renamings_of[i].rule->once && !add(p, out, &loaded->renamings_of[i], true)) return false;
     for (size_t i = loaded->converter_n; i-- > 0;)
-        if (loaded->converters[i].t.used && !add(p, out, &loaded->converters_of[i], true)) return false;
+        if (loaded->converters[i].t.used && !loaded->converters_of[i].rule->once && !add(p, out, &loaded->converters_of[i], true)) return false;
     find_twins(p->a, out);
     return true;
 }

@@ -290,6 +290,45 @@ static void of_f8(float *out, const uint8_t *in, size_t n, const f8_kind *kind) 
     }
 }
 
+/* ---- quantised numbers ------------------------------------------------------------------------------------------------- */
+
+#if defined(__AVX512F__)
+/* Sixteen values are one vector, and a code picks one of them. */
+static size_t sixteen_bytes(float *out, const uint8_t *in, __m512 table, bool high_first) {
+    __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)in));
+    __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi32(15)), high = _mm512_srli_epi32(bytes, 4);
+    __m512 x = _mm512_permutexvar_ps(high_first ? high : low, table), y = _mm512_permutexvar_ps(high_first ? low : high, table);
+    const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    _mm512_storeu_ps(out, _mm512_permutex2var_ps(x, first, y));
+    _mm512_storeu_ps(out + 16, _mm512_permutex2var_ps(x, _mm512_add_epi32(first, _mm512_set1_epi32(8)), y));
+    return 16;
+}
+#endif
+static void nibbles(float *out, const uint8_t *in, size_t n, const float table[16], bool high_first) {
+    size_t i = 0, shift = high_first ? 4 : 0;
+#if defined(__AVX512F__)
+    __m512 values = _mm512_loadu_ps(table);
+    for (; 2 * i + 32 <= n; ) i += sixteen_bytes(out + 2 * i, in + i, values, high_first);
+#endif
+    for (; 2 * i + 1 < n; i++) {
+        out[2 * i] = table[in[i] >> shift & 15];
+        out[2 * i + 1] = table[in[i] >> (4 - shift) & 15];
+    }
+    if (n % 2) out[n - 1] = table[in[n / 2] >> shift & 15];
+}
+static void scaled_run(float *x, size_t n, float scale, float zero) {
+    for (size_t i = 0; i < n; i++) x[i] = (x[i] - zero) * scale;
+}
+static void product_run(float *x, size_t n, float scale) {
+    for (size_t i = 0; i < n; i++) x[i] *= scale;
+}
+static void scaled(float *x, size_t n, size_t head, size_t block, const float *scales, const float *zeros) {
+    for (size_t at = 0, k = head, i = 0; at < n; at += k, k = n - at < block ? n - at : block, i++) {
+        if (zeros) scaled_run(x + at, k, scales[i], zeros[i]);
+        else product_run(x + at, k, scales[i]);
+    }
+}
+
 /* ---- what is not finite ------------------------------------------------------------------------------------------------- */
 
 enum { ODD_RUN = 1 << 15 }; /* so many are counted in 16 bits */
@@ -379,4 +418,4 @@ static void fence(void) {
 }
 
 const lanes LANES = {NAME, twist, grow, temper, philox, uniform, normal, bf16, f16, of_bf16, of_f16, outside, patch, stream, fence, replace,
-    bf16_of_f32, of_f8, odd_16, odd_32};
+    bf16_of_f32, of_f8, odd_16, odd_32, nibbles, scaled};

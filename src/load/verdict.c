@@ -267,7 +267,7 @@ bool verdict_make(verdict *v, arena *a, const resolution *r, const node *root, c
     for (size_t i = 0; i < r->c->tensor_count; i++) key_row(v, i);
     for (size_t i = 0; i < r->c->flaw_count; i++) flaw_row(v, &r->c->flaws[i]);
     bool wrong = decide(v);
-    v->sum.found = r->c->tensor_count;
+    v->sum.found = r->c->view_of ? r->c->view_of->tensor_count : r->c->tensor_count;
     v->sum.error = reference_error(v);
     v->sum.loads = !v->sum.error;
     v->sum.complete = !v->sum.damage && (v->o.like_transformers ? v->sum.loads : !wrong && !r->crash);

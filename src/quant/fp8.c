@@ -131,9 +131,52 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     }
 }
 
+/* ---- back to floats ---- */
+
+/* Two 4-bit floats in a byte, the first in its lower half. */
+static bool halve(packed_form *p, int64_t *columns) {
+    static const float values[16] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+    p->codes = CODES_NIBBLES;
+    memcpy(p->table, values, sizeof values);
+    return !__builtin_mul_overflow(*columns, 2, columns);
+}
+static size_t scales_of(packed_parts *s) {
+    static const char *const endings[] = {".scale", ".qscale_weight"};
+    const char *stem = stored_stem(s, ".weight");
+    size_t found = stored_part(s, stored_key(s), "_scale_inv");
+    if (found == SIZE_MAX) found = stored_part(s, stored_key(s), "_scale");
+    for (size_t i = 0; found == SIZE_MAX && stem && i < sizeof endings / sizeof *endings; i++) found = stored_part(s, stem, endings[i]);
+    return found;
+}
+static void hide_activations(packed_parts *s) {
+    const char *stem = stored_stem(s, ".weight");
+    stored_hide(s, stem ? stored_part(s, stem, ".activation_scale") : stored_part(s, stored_key(s), "_activation_scale"));
+}
+/* code * scale in float32, and then rounded to the model's dtype: in one step, as nothing lies between. */
+static void unpack(quant *q, packed_parts *s) {
+    const fp8 *f = state(q);
+    size_t codes = stored_part(s, stored_key(s), ""), scales = scales_of(s);
+    if (codes == SIZE_MAX) return;
+    int dtype = stored_dtype(s, codes), rank = stored_rank(s, codes);
+    bool pairs = dtype == DT_I8 && scales != SIZE_MAX, floats = dtype == DT_F8_E4M3 || dtype == DT_F8_E5M2;
+    if ((!pairs && !floats) || rank < 1 || rank > 8) return;
+    if (scales == SIZE_MAX) {
+        stored_wrong(s, SIZE_MAX, "its scales, %s_scale_inv, are not in the files", stored_key(s));
+        return;
+    }
+    packed_form p = plain_form(codes, scales);
+    int64_t shape[8];
+    for (int i = 0; i < rank; i++) shape[i] = stored_size(s, codes, i);
+    if (stored_dtype(s, scales) == DT_U8) p.scale_kind = SCALES_EXPONENT;
+    if (!stored_grid(s, &p, pairs ? 1 : f->rows, pairs ? 16 : f->columns)) return;
+    if (pairs && !(halve(&p, &shape[rank - 1]) && halve(&p, &p.columns) && halve(&p, &p.block_columns))) return;
+    hide_activations(s);
+    stored_packed(s, stored_key(s), rank, shape, &p);
+}
+
 /* Names that other makers of such files use. */
 static const stored_rules files = {
-    .first = LAYOUT(RENAME("^(.+)\\.scale", "\\1.weight_scale_inv"), RENAME("\\.qscale_weight", ".weight_scale_inv")),
+    .first = LAYOUT(RENAME_ONCE("^(.+)\\.scale", "\\1.weight_scale_inv"), RENAME_ONCE("\\.qscale_weight", ".weight_scale_inv")),
     .param = "weight",
     .companions = SET("_scale_inv"),
 };
@@ -145,6 +188,7 @@ const quant_method method_fp8 = {
     .start = start,
     .takes = takes,
     .make = make,
+    .unpack = unpack,
     .files = &files,
     .meanings = MEANINGS({"weight_scale_inv", "the scales of weight, one for a block of it"},
         {"activation_scale", "the scale of what goes into this layer"},

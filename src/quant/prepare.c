@@ -189,7 +189,7 @@ bool quant_prepare(void *to, builder *b) {
         p->q = q;
         change(p, b->root);
     }
-    if (q->loaded && !q->dequantized) b->root->stored = q->method->files;
+    if (q->loaded) b->root->stored = q->dequantized ? q->method->floats : q->method->files;
     if (session_ok(b->s)) warn_of_heads(q);
     if (session_ok(b->s) && q->method->finish) q->method->finish(q);
     return session_ok(b->s);
