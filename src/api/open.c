@@ -296,6 +296,7 @@ static bool build(void *to) {
     preparation p = quant_preparation(m->quant);
     m->root = build_model(s, f, row, c, m->has_host ? &m->host : NULL, number, m->quant ? &p : NULL);
     if (!m->root) return false;
+    if (w->weights) quant_forget(m->quant);
     tree_count(m->root, &m->counts);
     if (m->quant) quant_describe(m->quant, m->root, &m->quantization);
     return true;

@@ -21,6 +21,7 @@ struct checkpoint;
 const struct checkpoint *quant_unpacked(quant *q, arena *a, const struct checkpoint *c, tare_error *err);
 bool quant_can_unpack(const quant *q); /* false: it should, and there is no way */
 bool quant_dequantizes(const quant *q);
+void quant_forget(quant *q);           /* what becomes floats has a config that says nothing of it any more */
 const char *quant_name(const quant *q);
 /* As descriptors say it, 1 and 0 where they do not; q may be NULL. */
 double quant_share(const quant *q);

@@ -20,7 +20,7 @@ struct quant {
     const quant_method *method;
     conf top;
     bool from_file, dequantized, loaded;
-    cfg *config;            /* of the model */
+    cfg *config, *asking;   /* of the model; the part of it that says how it is quantised, NULL: a request does */
     void *state;
     builder *b;
     const mod *parent;      /* of the module that the method is asked about */
