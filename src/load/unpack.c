@@ -154,17 +154,17 @@ static void scale(unpacking *u, float *x, const float *scales, const float *zero
 }
 static char *do_row(unpacking *u, const piece *x, int64_t i, tare_dtype dtype, const uint8_t *codes, char *out) {
     const packed_form *p = u->p;
-    _Alignas(64) float made[RUN];
+    _Alignas(64) float kept[RUN];
     int64_t at = (scale_row(p, x->row + i) - x->block_row) * x->block_columns;
     size_t item = tare_dtype_bytes((tare_dtype)p->dtype);
     for (int64_t done = 0; done < x->columns; done += RUN) {
         int64_t n = smaller(x->columns - done, RUN), column = x->column + done, block = column / p->block_columns - x->block_column;
         /* a byte that this part of the row begins within is the first there is */
         int64_t first = (p->codes == CODES_PLAIN ? 0 : p->codes == CODES_BITS ? x->column % 32 : x->column % 2) + done;
+        float *made = p->dtype == TARE_F32 ? (float *)(void *)out : kept;
         decode(u, dtype, made, codes, first, n);
         scale(u, made, u->r->scales + at + block, p->zeros != SIZE_MAX ? u->r->zeros + at + block : NULL, column, n);
-        if (p->dtype == TARE_F32) memcpy(out, made, (size_t)n * 4);
-        else cast_run(u->l, (tare_dtype)p->dtype, out, TARE_F32, made, (size_t)n, false);
+        if (made == kept) cast_run(u->l, (tare_dtype)p->dtype, out, TARE_F32, made, (size_t)n, false);
         out += (size_t)n * item;
     }
     return out;
