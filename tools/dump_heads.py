@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Where each model class keeps its output embedding, for classes where that is not a child named lm_head.
+"""Facts about the reference's classes that quantisation asks for, read from its sources without importing them.
 
 usage: tools/dump_heads.py TRANSFORMERS_PACKAGE > src/quant/heads.h
+       tools/dump_heads.py TRANSFORMERS_PACKAGE --caches > src/quant/caches.h
 
-Reads the reference's sources without importing them: get_output_embeddings() of every class of models/*/modeling_*.py, with inheritance.
-A class that answers None, or with what no child of it is, has an empty path.
+The first: where each model class keeps its output embedding, for classes where that is not a child named lm_head. It is what
+get_output_embeddings() of every class of models/*/modeling_*.py returns, with inheritance. A class that answers None, or with what no
+child of it is, has an empty path. The second: the attention classes whose forward() takes past_key_value or past_key_values.
 """
 import ast
 import glob
@@ -12,7 +14,7 @@ import os
 import sys
 
 
-def classes(folder):
+def classes(folder, method, value_of):
     found = {}
     for file in sorted(glob.glob(os.path.join(folder, "models", "*", "modeling_*.py"))):
         with open(file) as f:
@@ -20,8 +22,8 @@ def classes(folder):
         for node in tree.body:
             if isinstance(node, ast.ClassDef):
                 bases = [b.id for b in node.bases if isinstance(b, ast.Name)]
-                own = [x for x in node.body if isinstance(x, ast.FunctionDef) and x.name == "get_output_embeddings"]
-                found[node.name] = (bases, answer(own[0]) if own else None)
+                own = [x for x in node.body if isinstance(x, ast.FunctionDef) and x.name == method]
+                found[node.name] = (bases, value_of(own[0]) if own else None)
     return found
 
 
@@ -29,6 +31,11 @@ def answer(function):
     """The last value it returns, as text."""
     values = [r.value for r in ast.walk(function) if isinstance(r, ast.Return)]
     return ast.unparse(values[-1]) if values and values[-1] is not None else "None"
+
+
+def takes_cache(function):
+    names = [a.arg for a in function.args.args + function.args.kwonlyargs]
+    return "past_key_value" in names or "past_key_values" in names
 
 
 def inherited(found, name):
@@ -52,8 +59,19 @@ def path_of(value):
     return ".".join(parts[1:])
 
 
+def print_caches():
+    found = classes(sys.argv[1], "forward", takes_cache)
+    print("/* Written by tools/dump_heads.py from transformers 5.23.0: attention whose forward() takes cached keys and values. Do not edit. */")
+    for name in sorted(found):
+        if "attention" in name.lower() and inherited(found, name):
+            print(f'"{name}",')
+
+
 def main():
-    found = classes(sys.argv[1])
+    if "--caches" in sys.argv:
+        print_caches()
+        return
+    found = classes(sys.argv[1], "get_output_embeddings", answer)
     print("/* Written by tools/dump_heads.py from transformers 5.23.0: output embeddings that are no lm_head of their model's. Do not edit. */")
     for name in sorted(found):
         value = inherited(found, name)

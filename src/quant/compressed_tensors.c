@@ -117,7 +117,10 @@ static format implied(const scheme *s) {
 }
 static void read_scheme(const conf *c, scheme *s) {
     only_keys(c, SET("targets", "weights", "input_activations", "output_activations", "format"));
-    for (int r = 0; r < ROLES; r++) s->role[r] = read_arguments(c, role_keys[r]);
+    for (int r = 0; r < ROLES; r++) {
+        s->role[r] = read_arguments(c, role_keys[r]);
+        if (s->role[r].how == ATTN_HEAD) conf_refuse(c, role_keys[r], "the strategy attn_head is for caches, not for layers");
+    }
     strategy in = s->role[INPUTS].how;
     if (s->role[INPUTS].given && (in == CHANNEL || in == BLOCK)) conf_refuse(c, "input_activations", "activations have no strategy channel or block");
     const char *name = conf_word(c, "format", NULL, formats);
@@ -293,10 +296,11 @@ static void add_scales(const ct *s, mod *to, const char *const names[3], const a
     if (!a->given || (a->dynamic && !a->local)) return;
     if (a->how == TENSOR_GROUP) freeze(stored_in(param(to, names[2], EMPTY, 1), DT_F32));
     if (a->local || no_scale) return;
-    int64_t shape[2] = {1, 1};
+    int64_t shape[3] = {1, 1, 1};
     int rank = 1;
     switch (a->how) {
     case TENSOR: break;
+    case ATTN_HEAD: shape[0] = rows, rank = 3; break;
     case CHANNEL: shape[0] = rows, rank = 2; break;
     case BLOCK: shape[0] = ceil_div(rows, a->rows), shape[1] = ceil_div(columns, a->columns), rank = 2; break;
     default:
@@ -343,7 +347,10 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     const scheme *x = &s->schemes[kind - 1];
     const arguments *w = &x->role[WEIGHTS];
     int64_t rows = out_features(from), columns = in_features(from);
-    bool packs = s->compressed && x->stored != DENSE;
+    bool packs = s->compressed && x->stored != DENSE, plain = x->stored == INT || x->stored == FLOAT || x->stored == NAIVE;
+    if (packs && plain && (w->how == GROUP || w->how == TENSOR_GROUP) && columns % w->group)
+        quant_refuse(q, "unsupported_quantization", "%s needs whole groups: %lld columns are not divided by %lld", formats[x->stored],
+            (long long)columns, (long long)w->group);
     if (s->compressed && x->stored == DENSE) freeze(keep_param(to, from, "weight"));
     if (!s->compressed) keep_param(to, from, "weight");
     if (param_named(from, "bias")) {
@@ -353,25 +360,36 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     add_scales(s, to, names[INPUTS], &x->role[INPUTS], 0, columns, false);
     add_scales(s, to, names[WEIGHTS], w, rows, columns, packs && rescales(x->stored));
     add_scales(s, to, names[OUTPUTS], &x->role[OUTPUTS], 0, rows, false);
+    keep_buffers(to, from);
+    if (s->compressed) freeze_own(to);
     if (packs) add_weight(to, w, x->stored, rows, columns);
     if (packs && x->stored == PACK && w->asymmetric && (w->how == GROUP || w->how == CHANNEL)) s->biased_zero = true;
+}
+static bool has_keys_or_values(const mod *m) {
+    return child_named(m, "k_proj") || child_named(m, "v_proj") || child_named(m, "qkv_proj") || child_named(m, "kv_b_proj");
 }
 /* Scales of cached keys and values, on modules that keep some. */
 static void extend(quant *q, mod *m) {
     static const char *const keys[3] = {"k_scale", "k_zero_point", "k_global_scale"};
     static const char *const values[3] = {"v_scale", "v_zero_point", "v_global_scale"};
     const ct *s = state(q);
-    if (!s->cache.given || !keeps_cache(m)) return;
+    if (!s->cache.given || !takes_cache(m) || !has_keys_or_values(m)) return;
     arguments a = s->cache;
-    if (a.how != TENSOR && !a.dynamic) {
-        conf_refuse(settings(q), "kv_cache_scheme", "caches have one scale for all here: the strategy tensor");
+    const cfg *c = text_config(root_config(q));
+    if (!has(c, "num_key_value_heads")) {
+        conf_refuse(settings(q), "kv_cache_scheme", "the config has no num_key_value_heads, which compressed-tensors asks for");
+        return;
+    }
+    if (a.how != TENSOR && a.how != ATTN_HEAD && !a.dynamic) {
+        conf_refuse(settings(q), "kv_cache_scheme", "caches have one scale, or one for each head: the strategies tensor and attn_head");
         return;
     }
     ct settled = *s;
     settled.compressed = true; /* no zero points but for what is asymmetric */
-    add_scales(&settled, m, keys, &a, 0, 1, false);
-    add_scales(&settled, m, values, &a, 0, 1, false);
+    add_scales(&settled, m, keys, &a, dim(c, "num_key_value_heads"), 1, false);
+    add_scales(&settled, m, values, &a, dim(c, "num_key_value_heads"), 1, false);
     child(m, "kv_cache", "QuantizedKVCache");
+    if (s->compressed) freeze_own(m);
 }
 static void finish(quant *q) {
     ct *s = state(q);

@@ -50,7 +50,6 @@ const char *path_below(quant *q, const char *path, const char *name) {
     return *path ? arena_printf(q->s->a, "%s.%s", path, name) : name;
 }
 const mod *before_replacement(const mod *m) { return m->dense ? m->dense : m; }
-bool keeps_cache(const mod *m) { return m->cache && (m->cache->kind == CACHE_FULL || m->cache->kind == CACHE_LATENT); }
 const char *model_type(const quant *q) { return q->config->k->model_type; }
 /* `rest` is what follows the path of m in what is sought. */
 static bool begins(const mod *m, const char *rest) {
@@ -164,6 +163,20 @@ tensor *keep_param(mod *to, const mod *from, const char *name) { return copy(to,
 void keep_tensors(mod *to, const mod *from) {
     for (const tensor *t = from->params; t; t = t->next) copy(to, t);
     for (const tensor *t = from->buffers; t; t = t->next) copy(to, t);
+}
+void keep_buffers(mod *to, const mod *from) {
+    for (const tensor *t = from->buffers; t; t = t->next) copy(to, t);
+}
+void freeze_own(mod *m) {
+    for (tensor *t = m->params; t; t = t->next) t->frozen = true;
+    for (tensor *t = m->buffers; t; t = t->next) {
+        tensor *p = mod_ok(m) ? add_param(m, t->name, EMPTY, t->shape, t->rank) : NULL;
+        if (!p) return;
+        p->how = t->how;
+        p->dtype = t->dtype;
+        p->frozen = true;
+    }
+    m->buffers = m->last_buffer = NULL;
 }
 void keep_children(mod *to, const mod *from) {
     for (edge *e = from->children; e; e = e->next) {

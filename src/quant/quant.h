@@ -87,7 +87,7 @@ bool ends_with(const char *path, const char *tail);
 const mod *sibling(const quant *q, const char *name);  /* of the module that takes() and make() are asked about; NULL: there is none */
 const mod *before_replacement(const mod *m);            /* what a replaced module was; others are themselves */
 const char *model_type(const quant *q);
-bool keeps_cache(const mod *m);                         /* an attention layer whose keys and values are cached */
+bool takes_cache(const mod *m);                         /* an attention class whose forward() takes cached keys and values */
 bool has_module(const quant *q, const char *beginning); /* some module's path begins so */
 /* The lists of layers that are in no other, as the tree has them, and how many layers each has. */
 typedef struct list_at { const char *path; int64_t items; } list_at;
@@ -114,6 +114,8 @@ static inline int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 
 /* The new module has the old one's name, class and description until told otherwise, and no tensors. */
 tensor *keep_param(mod *to, const mod *from, const char *name);   /* the same parameter, where there is one */
 void keep_tensors(mod *to, const mod *from);                      /* all of them, */
+void keep_buffers(mod *to, const mod *from);                      /* the buffers alone, */
+void freeze_own(mod *m); /* its own tensors are parameters without gradients afterwards, buffers too */
 void keep_children(mod *to, const mod *from);                     /* and these */
 void keep_as_child(mod *to, const char *name, const mod *from);   /* the old module itself, below the new one */
 void only_holds(mod *to); /* this module stores nothing quantised itself: what it holds does */

@@ -123,11 +123,13 @@ const mod *module_at(const mod *m, const char *path) {
     }
     return m;
 }
+/* Without any embedding the reference finds no input, and then no output either. */
+static bool is_embedded(const quant *q, const mod *m, const char *path, const void *of) { return (void)q, (void)path, (void)of, is_embedding(m); }
 static void skip_output(quant *q) {
     const mod *root = q->b->root;
     const char *path = output_embedding_of(root->cls);
     if (!path) path = "lm_head";
-    if (*path && module_at(root, path)) skip(q, NULL, path);
+    if (*path && module_at(root, path) && some_module(q, is_embedded, NULL)) skip(q, NULL, path);
 }
 static void skip_default(quant *q) {
     val ties = tied_keys(q->s->a, q->b->root);
@@ -187,6 +189,13 @@ void warn_of_heads(quant *q) {
     if (!output) output = "lm_head";
     const mod *head = *output ? module_at(root, output) : NULL;
     if (head && head->dense) note_warning(q, "%s, the output embedding, is quantised: a list of what stays dense replaces the default", output);
+    val tied = tied_keys(q->s->a, root);
+    for (uint32_t i = 0; i < tied.n; i++) {
+        const mod *m = module_at(root, module_name(q, tied.members[i].key));
+        if (m && m->dense)
+            note_warning(q, "%s belongs to a quantised module and is tied to %s: it is that dense one, and has scales for other numbers",
+                tied.members[i].key, tied.members[i].v.s);
+    }
     for (const edge *e = root->children; e; e = e->next)
         if (e->name && e->to->dense && e->to != head && e->to->kind == KIND_LINEAR)
             note_warning(q, "%s, a head of this model, is quantised: by default the output embedding alone stays dense", e->name);
