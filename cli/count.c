@@ -163,10 +163,15 @@ static void put_buffers(const tare_model *m, const tare_counts *c, size_t width)
 }
 
 /* What the quantised weights stand for, and how many bits each of them takes with all that belongs to it. */
-static void put_quantization(const tare_model *m, size_t width) {
+static void put_quantization(const tare_model *m, const args *a, size_t width) {
     const tare_quantization *q = tare_model_quantization(m);
     char size[32], remark[160], replaced[32], left[32];
-    if (!q || !q->weights) return;
+    if (!q || a->value[OPT_DEQUANTIZE]) return;
+    if (!q->weights) {
+        snprintf(remark, sizeof remark, "%s stores no weight of this tree quantised: all are counted as they are", q->method);
+        note(remark);
+        return;
+    }
     snprintf(remark, sizeof remark, "%.3f bits each by %s: %s modules, and %s linear layer%s as %s", 8.0 * (double)q->bytes / (double)q->weights,
              q->method, grouped(q->replaced, replaced), grouped(q->left, left), q->left == 1 ? "" : "s", q->left == 1 ? "it is" : "they are");
     put_sum("quantised", width, q->weights, bytes_text(q->bytes, size), remark);
@@ -188,7 +193,7 @@ static void put_text(const tare_model *m, const args *a, const tare_counts *c, c
     out_format(&std_out, "; %s)\n", reference_name(name));
     put_sum("parameters", width, c->total, bytes_text(all_bytes(c), size), "");
     for (size_t i = 0; i < p->n; i++) put_part(&p->rows[i], width, c->total);
-    put_quantization(m, width);
+    put_quantization(m, a, width);
     if (c->trainable != c->total) put_sum("trainable", width, c->trainable, "", "");
     if (c->active != c->total) put_sum("active", width, c->active, "", "used for one token");
     if (c->buffers) put_buffers(m, c, width);

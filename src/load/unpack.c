@@ -67,7 +67,10 @@ static const char *grid(unpacking *u, size_t tensor, int64_t width, size_t item,
 static void nested(unpacking *u, const uint8_t *in, const piece *x, int64_t n) {
     const packed_form *p = u->p;
     int64_t first = x->block_row * p->scale_columns + x->block_column;
-    for (int64_t i = 0; i < n; i++) u->r->scales[i] = p->scale_table[in[i]] * p->outer[smaller((first + i) / p->outer_block, p->outer_count - 1)] + p->shift;
+    for (int64_t i = 0; i < n; i++) {
+        float absmax = p->scale_table[in[i]] * p->outer[smaller((first + i) / p->outer_block, p->outer_count - 1)];
+        u->r->scales[i] = absmax + p->shift;
+    }
 }
 static bool read_scales(unpacking *u, const piece *x) {
     const packed_form *p = u->p;

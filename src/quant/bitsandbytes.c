@@ -103,7 +103,8 @@ static bool unpack_nested(packed_parts *s, packed_form *p, const char *key, val 
     p->scale_kind = SCALES_NESTED;
     p->scale_table = table, p->outer = scales, p->shift = (float)shift;
     p->outer_count = stored_elements(s, outer), p->outer_block = positive(dict_get(how, "nested_blocksize"));
-    if (!p->outer_block || p->outer_count < ceil_div(p->scale_columns, p->outer_block)) return stored_wrong(s, outer, "it does not reach over all blocks");
+    if (!p->outer_block || p->outer_count < ceil_div(p->scale_columns, p->outer_block))
+        return stored_wrong(s, outer, "it does not reach over all blocks");
     if (!stored_read(s, map, table, 256 * sizeof *table) || !stored_read(s, outer, scales, (size_t)p->outer_count * sizeof *scales)) return false;
     stored_hide(s, map);
     stored_hide(s, outer);

@@ -58,7 +58,8 @@ int64_t stored_elements(const packed_parts *s, size_t part) {
     return n;
 }
 bool stored_read(packed_parts *s, size_t part, void *to, size_t n) {
-    if (s->c->tensors[part].bytes != n) return stored_wrong(s, part, "it has %llu bytes, and %zu are needed", (unsigned long long)s->c->tensors[part].bytes, n);
+    uint64_t bytes = s->c->tensors[part].bytes;
+    if (bytes != n) return stored_wrong(s, part, "it has %llu bytes, and %zu are needed", (unsigned long long)bytes, n);
     return checkpoint_read(s->c, part, 0, to, n, s->err);
 }
 float *stored_room(packed_parts *s, int64_t n) { return arena_array(s->a, n > 0 ? (size_t)n : 1, sizeof(float)); }
@@ -132,8 +133,8 @@ bool stored_packed(packed_parts *s, const char *key, int rank, const int64_t *sh
     return true;
 }
 packed_form plain_form(size_t numbers, size_t scales) {
-    return (packed_form){.numbers = numbers, .scales = scales, .zeros = SIZE_MAX, .divisor = 1, .factor = 1, .dtype = DT_F32, .outer_block = 1, .matrix_rows = 1,
-                     .block_rows = 1, .block_columns = 1};
+    return (packed_form){.numbers = numbers, .scales = scales, .zeros = SIZE_MAX, .divisor = 1, .factor = 1, .dtype = DT_F32, .outer_block = 1,
+        .matrix_rows = 1, .block_rows = 1, .block_columns = 1};
 }
 /* Rows and columns of a tensor's numbers, of all its matrices, and of the grid of its scales. */
 bool stored_grid(packed_parts *s, packed_form *p, int64_t block_rows, int64_t block_columns) {

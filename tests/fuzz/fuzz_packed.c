@@ -8,7 +8,7 @@
 #define MODEL(type, class_name) \
     "{\"model_type\": \"" type "\", \"architectures\": [\"" class_name "\"], \"hidden_size\": 32, \"intermediate_size\": 32, " \
     "\"num_hidden_layers\": 1, \"num_attention_heads\": 1, \"num_key_value_heads\": 1, \"head_dim\": 32, \"num_local_experts\": 2, " \
-    "\"vocab_size\": 32, \"quantization_config\": "
+    "\"vocab_size\": 32, \"dtype\": \"float16\", \"quantization_config\": "
 #define MIXTRAL MODEL("mixtral", "MixtralForCausalLM")
 #define GROUP(format, weights) \
     "{\"quant_method\": \"compressed-tensors\", \"format\": \"" format "\", \"quantization_status\": \"compressed\", \"config_groups\": {\"a\": " \
