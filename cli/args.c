@@ -21,6 +21,7 @@ const option options[OPT_COUNT] = {
     [OPT_QUANTIZED] = {"--quantized", NULL, "the tree that the config's quantization_config makes"},
     [OPT_QUANTIZE] = {"--quantize", "METHOD", "the same for METHOD:key=value,...: fp8, bitsandbytes:load_in_4bit=true, ..."},
     [OPT_DEQUANTIZE] = {"--dequantize", NULL, "with either: what a loader holds that turns the weights back into floats"},
+    [OPT_STAGE] = {"--stage", "WHICH", "of it: plain (as if not quantised), prepared (before weights are read), loaded (as files hold it)"},
     [OPT_THREADS] = {"--threads", "N", "how many lines to work on at once (default: one per core)"},
     [OPT_IDS] = {"--ids", NULL, "the ids whose configs are built in"},
     [OPT_SEED] = {"--seed", "N", "as torch.manual_seed takes it (default: 0)"},
@@ -188,7 +189,8 @@ bool args_parse(args *a, const command *c, int n, char *const *words) {
             a->words[a->n_words++] = word, i++;
         }
     }
-    return words_fit(a, c);
+    tare_stage stage;
+    return words_fit(a, c) && stage_read(a, &stage);
 }
 
 void args_free(args *a) {

@@ -49,12 +49,13 @@ typedef enum option_id {
     OPT_CONFIG, OPT_VARIANT, OPT_SUBFOLDER, OPT_ALLOW, OPT_LIKE, OPT_STRIP_PREFIX, OPT_ADD_PREFIX, OPT_MAPPING, OPT_DATA,
     OPT_ONLY, OPT_RANK, OPT_DEVICE_MAP, OPT_ON, OPT_IO, OPT_SCAN, OPT_MEMORY, OPT_JSON, OPT_HELP,
     OPT_WITH_QUANTIZED, /* from here on: taken wherever --quantized is */
-    OPT_QUANTIZE = OPT_WITH_QUANTIZED, OPT_DEQUANTIZE, OPT_COUNT
+    OPT_QUANTIZE = OPT_WITH_QUANTIZED, OPT_DEQUANTIZE, OPT_STAGE, OPT_COUNT
 } option_id;
 #define BIT(id) (UINT64_C(1) << (id))
 _Static_assert(OPT_WITH_QUANTIZED <= 64, "options of a command are bits of one number");
 #define CHECKPOINT_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_CONFIG) | BIT(OPT_VARIANT) | \
-                            BIT(OPT_SUBFOLDER) | BIT(OPT_ALLOW) | BIT(OPT_LIKE) | BIT(OPT_STRIP_PREFIX) | BIT(OPT_ADD_PREFIX))
+                            BIT(OPT_SUBFOLDER) | BIT(OPT_ALLOW) | BIT(OPT_LIKE) | BIT(OPT_STRIP_PREFIX) | BIT(OPT_ADD_PREFIX) | \
+                            BIT(OPT_QUANTIZED))
 #define PLAIN_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_ATTN) | BIT(OPT_HOST))
 #define MODEL_OPTIONS (PLAIN_OPTIONS | BIT(OPT_QUANTIZED))
 
@@ -82,6 +83,7 @@ typedef struct command { /* one per subcommand, in its file */
     const char *exits;    /* what its exit status means, without those that all share */
     uint64_t options;     /* BIT(id) of each one it takes */
     bool of_checkpoint;   /* its word is no MODEL but a checkpoint */
+    bool of_loaded;       /* of quantised models it is about what is in memory in the end */
     int min_words, max_words;
     int (*run)(const args *a);
 } command;
@@ -115,6 +117,7 @@ void out_error(out *o, const tare_error *err); /* {"code":...,"path":...,"messag
 tare_open_options options_of(const args *a);
 void quantization_notes(const tare_model *m);        /* what its method warns of, on standard error */
 void quantization_json(out *o, const tare_model *m); /* ,"quantization":{...}; nothing for plain models */
+bool stage_read(const args *a, tare_stage *stage); /* --stage; false: it was said */
 /* From words[0], "-" included; says what is wrong and returns NULL, *status set; a model's note is printed. */
 tare_model *open_model(const args *a, int *status);
 tare_model *open_plain_model(const args *a, bool plain, int *status); /* plain: as Model(config) builds it */

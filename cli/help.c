@@ -25,6 +25,10 @@ static const char *help_of(const command *c, int id) {
     static const struct { int id; const char *help; } texts[] = {
         {OPT_DTYPE, "cast to float32, bfloat16, bf16, ... (default: the config's, else the index's, else that of the first floating tensor)"},
         {OPT_LAYOUT, "file (default): by the names that the files had; runtime: by those of the tree, experts stacked"},
+        {OPT_QUANTIZED, "as the config's quantization_config says, which goes without saying here"},
+        {OPT_QUANTIZE, "the files are stored by METHOD:key=value,..., whatever the config says: fp8, bitsandbytes:load_in_4bit=true, ..."},
+        {OPT_DEQUANTIZE, "quantised weights are turned back into floats, and fill the plain model"},
+        {OPT_STAGE, "loaded (default): as files hold it; plain: as if the config said nothing of it; prepared: as it waits for them"},
         {OPT_THREADS, "how many to work with (default: one per core)"},
         {OPT_SEED, "of tensors that are missing, where --allow lets them be: as tare init draws them (default: 0)"},
         {OPT_RNG, "of these: torch (default) or philox"},

@@ -12,7 +12,22 @@
 
 enum { STDIN_LIMIT = 16 << 20 };
 
+bool stage_read(const args *a, tare_stage *stage) {
+    static const struct { const char *name; tare_stage stage; } words[] = {
+        {"plain", TARE_STAGE_PLAIN}, {"prepared", TARE_STAGE_PREPARED}, {"loaded", TARE_STAGE_LOADED},
+    };
+    const char *name = a->value[OPT_STAGE], *layout = a->value[OPT_LAYOUT];
+    bool files = a->command->of_loaded || (layout && strcmp(layout, "file") == 0);
+    *stage = files && !a->value[OPT_ACCELERATE] ? TARE_STAGE_LOADED : TARE_STAGE_DEFAULT;
+    if (!name) return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].name, name) == 0) return *stage = words[i].stage, true;
+    return fail_usage("--stage is plain, prepared or loaded, not \"%s\"", name), false;
+}
+
 tare_open_options options_of(const args *a) {
+    tare_stage stage;
+    stage_read(a, &stage);
     return (tare_open_options){
         .class_name = a->value[OPT_CLASS],
         .auto_class = a->value[OPT_AUTO],
@@ -23,6 +38,7 @@ tare_open_options options_of(const args *a) {
         .quantized = a->value[OPT_QUANTIZED],
         .quantize = a->value[OPT_QUANTIZE],
         .dequantize = a->value[OPT_DEQUANTIZE],
+        .stage = stage,
     };
 }
 

@@ -259,7 +259,10 @@ static bool open_quant(opening *w, cfg *c, int *dtype) {
     tare_model *m = w->made;
     const char *unknown;
     bool ok;
-    m->quant = quant_open(s, c, &(quant_wish){w->o.quantized, w->o.quantize, w->o.dequantize}, &unknown, &ok);
+    bool plain = w->o.stage == TARE_STAGE_PLAIN;
+    quant_wish wish = {.config = !plain && (w->o.quantized || w->weights), .asked = plain ? NULL : w->o.quantize, .dequantize = w->o.dequantize,
+                       .loaded = w->o.stage == TARE_STAGE_LOADED || (w->weights && w->o.stage == TARE_STAGE_DEFAULT)};
+    m->quant = quant_open(s, c, &wish, &unknown, &ok);
     if (unknown) m->note = m->note ? arena_printf(s->a, "%s; %s", m->note, unknown) : unknown;
     *dtype = quant_dtype(m->quant, *dtype);
     return ok && session_ok(s);
@@ -293,6 +296,7 @@ static bool build(void *to) {
     preparation p = quant_preparation(m->quant);
     m->root = build_model(s, f, row, c, m->has_host ? &m->host : NULL, number, m->quant ? &p : NULL);
     if (!m->root) return false;
+    if (w->weights) quant_forget(m->quant);
     tree_count(m->root, &m->counts);
     if (m->quant) quant_describe(m->quant, m->root, &m->quantization);
     return true;

@@ -154,6 +154,13 @@ static bool set_property(cfg *c, const char *key, val v, tare_origin origin) {
     else return false;
     return true;
 }
+void cfg_forget(cfg *c, const char *key) {
+    cfg_entry *e = cfg_entry_of(c, key);
+    if (!e) return;
+    size_t after = c->n - 1 - (size_t)(e - c->entries);
+    memmove(e, e + 1, after * sizeof *e);
+    c->n--;
+}
 void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *detail) {
     if (!session_ok(c->s)) return;
     uint32_t hash = hash_text(key);

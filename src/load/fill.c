@@ -121,7 +121,7 @@ static bool put_place(worker *w, const place *any, const spot *to) {
     announce(w, &p, to);
     int64_t item = (int64_t)wide(r, to->source), all = place_elements(&p);
     bool is_run = place_is_run(&p);
-    if (r->how->io == FILL_MMAP) return put_request(w, &p, to);
+    if (r->how->io == FILL_MMAP && !tensor_of(r, to->source)->packed) return put_request(w, &p, to);
     if (is_run && r->how->io == FILL_PREAD && tensor_of(r, to->source)->dtype == to->dtype) return put_straight(w, &p, to);
     int64_t most = (int64_t)(is_run ? r->sizes->cast : r->sizes->room) / item, inner = 1, k = 1;
     int level = level_of(&p, most, GAP / item);
@@ -236,7 +236,7 @@ static bool do_together(worker *w, const unit *u) {
 /* One run of a few bytes, which lies in its file as in the target. */
 static bool is_small(const run *r, size_t target) {
     const value *v = r->targets[target].value;
-    if (v->n != 1 || v->elements <= 0) return false;
+    if (v->n != 1 || v->elements <= 0 || tensor_of(r, v->boxes[0].source)->packed) return false;
     place p = place_of(v, &v->boxes[0]);
     size_t source = wide(r, v->boxes[0].source), own = tare_dtype_bytes(r->targets[target].dtype);
     return place_is_run(&p) && (uint64_t)v->elements * (source > own ? source : own) <= r->sizes->small;

@@ -42,12 +42,15 @@ static bool made_rows(const verdict *v, const load_slot *s, const char *operatio
 }
 static bool slot_rows(const verdict *v, const load_slot *s, bool (*visit)(void *to, const tare_mapping *row), void *to) {
     const char *key = v->r->c->tensors[s->tensor].key;
+    bool packed = v->r->c->tensors[s->tensor].packed;
     if (!s->made) {
-        tare_mapping row = {key, s->path, strcmp(key, s->path) ? "renamed" : "as it is"};
+        const char *same = packed ? "unpacked" : "as it is", *other = packed ? "unpacked, renamed" : "renamed";
+        tare_mapping row = {key, s->path, strcmp(key, s->path) ? other : same};
         return visit(to, &row);
     }
-    char operations[OPERATIONS];
-    operations_text(v->r->rules.converters[v->r->keys[s->tensor].converter].ops, operations);
+    char operations[OPERATIONS + 12];
+    size_t n = packed ? (size_t)snprintf(operations, sizeof operations, "unpacked, ") : 0;
+    operations_text(v->r->rules.converters[v->r->keys[s->tensor].converter].ops, operations + n);
     return made_rows(v, s, operations, visit, to);
 }
 bool mapping_walk(const verdict *v, bool (*visit)(void *to, const tare_mapping *row), void *to) {

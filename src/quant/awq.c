@@ -94,5 +94,7 @@ const quant_method method_awq = {
     .start = start,
     .takes = takes,
     .make = make,
+    .meanings = MEANINGS({"qweight", "the numbers of the weight, packed"}, {"qzeros", "the zero points of qweight, packed"},
+        {"scales", "the scales of qweight"}),
     .finish = warn_of_random_experts,
 };

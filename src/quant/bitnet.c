@@ -51,5 +51,6 @@ const quant_method method_bitnet = {
     .start = start,
     .takes = takes,
     .make = make,
+    .share = 0.9,
     .finish = warn_of_dense_experts,
 };

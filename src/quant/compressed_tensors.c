@@ -28,7 +28,7 @@ typedef struct ct {
     target *targets, *ignored; /* targets: names before patterns, both by their text */
     size_t scheme_n, target_n, ignored_n;
     arguments cache;
-    bool compressed, biased_zero; /* the second: packed zero points were met */
+    bool compressed, dense_stacks, biased_zero; /* the last: packed zero points were met */
     bool default_ignored;         /* instead of the list: what other methods leave dense */
 } ct;
 
@@ -392,14 +392,110 @@ static void extend(quant *q, mod *m) {
     if (s->compressed) freeze_own(m);
 }
 static void finish(quant *q) {
-    const ct *s = state(q);
+    ct *s = state(q);
     const char *first;
     uint64_t n = dense_experts(q, &first);
+    s->dense_stacks = n > 0;
     if (n && s->scheme_n)
         note_warning(q, "%llu stacks of experts (%s, ...) are no linear layers and stay dense: a file's packed experts are turned back into floats "
             "on loading", (unsigned long long)n, first);
     if (s->biased_zero)
         note_warning(q, "files pack zero points into int32, and the tree has them as int8 for each group: the reference cannot load such files");
+}
+
+/* ---- back to floats ---- */
+
+/* By its name in the files: the first target that names it, else one that names a class. */
+static const scheme *scheme_of(quant *q, const char *stem) {
+    const ct *s = state(q);
+    for (size_t i = 0; i < s->target_n; i++)
+        if (names_path(q, &s->targets[i], stem)) return &s->schemes[s->targets[i].scheme];
+    for (size_t i = 0; i < s->target_n; i++)
+        if (!s->targets[i].pattern && !strchr(s->targets[i].text, '.')) return &s->schemes[s->targets[i].scheme];
+    return s->scheme_n ? &s->schemes[0] : NULL;
+}
+/* (code - zero) * scale, and the result in the dtype of the scales. Codes are dense, from the low bits of 32 on. */
+static bool unpack_ints(packed_parts *s, packed_form *p, const char *stem, const arguments *w, int64_t shape[2]) {
+    size_t size = stored_part(s, stem, ".weight_shape");
+    if (w->bits < 1 || w->bits > 8 || w->is_float) return stored_wrong(s, SIZE_MAX, "the config says nothing of packed ints of 1 to 8 bits for it");
+    if (size == SIZE_MAX) return stored_wrong(s, SIZE_MAX, "its shape, %s.weight_shape, is not in the files", stem);
+    int64_t read[2] = {0, 0};
+    if (!stored_read(s, size, read, sizeof read)) return false;
+    if (read[0] != stored_size(s, p->numbers, 0) || read[1] < 1 || stored_rank(s, p->numbers) != 2)
+        return stored_wrong(s, size, "%lld x %lld is no shape for it", (long long)read[0], (long long)read[1]);
+    p->codes = w->bits == 4 ? CODES_NIBBLES : CODES_BITS;
+    p->bits = (uint8_t)w->bits;
+    p->offset = 1 << (w->bits - 1);
+    for (int i = 0; i < 16; i++) p->table[i] = (float)(i - 8);
+    p->row_words = stored_size(s, p->numbers, 1);
+    if (w->bits == 4 && (read[1] + 7) / 8 * 8 != read[1]) p->codes = CODES_BITS; /* the last word of a row is not full */
+    stored_hide(s, size);
+    return shape[0] = read[0], shape[1] = read[1], true;
+}
+/* value * scale: 4-bit floats, the first of two in the lower half; the scale is an exponent, or a float over one for the whole tensor. */
+static bool unpack_fours(packed_parts *s, packed_form *p, const char *stem, int64_t shape[2]) {
+    static const float values[16] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+    size_t global = stored_part(s, stem, ".weight_global_scale");
+    memcpy(p->table, values, sizeof values);
+    p->codes = CODES_NIBBLES;
+    p->dtype = DT_BF16;
+    if (stored_dtype(s, p->scales) == DT_U8) p->scale_kind = SCALES_EXPONENT;
+    else if (global == SIZE_MAX) return stored_wrong(s, SIZE_MAX, "the scale of its scales, %s.weight_global_scale, is not in the files", stem);
+    else if (!stored_read(s, global, &p->divisor, sizeof p->divisor)) return false;
+    stored_hide(s, global);
+    shape[0] = stored_size(s, p->numbers, 0);
+    return !__builtin_mul_overflow(stored_size(s, p->numbers, 1), 2, &shape[1]) && stored_rank(s, p->numbers) == 2;
+}
+static bool is_of_experts(const char *stem) {
+    const char *at = strstr(stem, ".experts.");
+    return at && at[9] >= '0' && at[9] <= '9';
+}
+static bool set_blocks(packed_parts *s, packed_form *p, const arguments *w, const int64_t shape[2]) {
+    int64_t rows = w->how == BLOCK ? w->rows : 1, columns = w->how == BLOCK ? w->columns : w->group > 0 ? w->group : shape[1];
+    if (stored_elements(s, p->scales) == 1) rows = shape[0], columns = shape[1];
+    if (shape[0] < 1 || shape[1] < 1 || rows < 1 || columns < 1) return stored_wrong(s, p->numbers, "it is empty");
+    p->rows = p->matrix_rows = shape[0], p->columns = shape[1];
+    p->block_rows = rows, p->block_columns = columns;
+    p->scale_rows = ceil_div(shape[0], rows), p->scale_columns = ceil_div(shape[1], columns);
+    return true;
+}
+static int float_of(int dtype) { return dtype == DT_F16 || dtype == DT_F32 || dtype == DT_BF16 ? dtype : DT_BF16; }
+static bool unpack_weight(packed_parts *s, packed_form *p, const char *stem, const arguments *w, int64_t shape[2]) {
+    int codes = stored_dtype(s, p->numbers);
+    p->dtype = (uint8_t)float_of(stored_dtype(s, p->scales));
+    if (stored_stem(s, ".weight_packed") && codes == DT_I32) return unpack_ints(s, p, stem, w, shape);
+    if (stored_stem(s, ".weight_packed") && codes == DT_U8 && w->bits == 4) return unpack_fours(s, p, stem, shape);
+    shape[0] = stored_size(s, p->numbers, 0), shape[1] = stored_size(s, p->numbers, 1);
+    if (stored_dtype(s, p->scales) == DT_U8) p->scale_kind = SCALES_EXPONENT;
+    if (codes == DT_F8_E4M3 && is_of_experts(stem)) p->dtype = DT_F32;
+    if (stored_rank(s, p->numbers) == 2 && (codes == DT_I8 || codes == DT_F8_E4M3 || codes == DT_F8_E5M2)) return true;
+    return stored_wrong(s, SIZE_MAX, "there is no way back to floats for this format here");
+}
+static void hide_rest(packed_parts *s, const char *stem) {
+    static const char *const rest[] = {".input_scale", ".input_zero_point", ".input_global_scale", ".output_scale", ".output_zero_point"};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) stored_hide(s, stored_part(s, stem, rest[i]));
+}
+static void unpack(quant *q, packed_parts *s) {
+    const ct *c = state(q);
+    const char *stem = stored_stem(s, ".weight_packed");
+    if (!stem) stem = stored_stem(s, ".weight");
+    if (!stem || (!to_floats(q) && !(c->dense_stacks && is_of_experts(stem)))) return;
+    size_t codes = stored_part(s, stored_key(s), ""), scales = stored_part(s, stem, ".weight_scale");
+    const scheme *x = scheme_of(q, stem);
+    int dtype = codes != SIZE_MAX ? stored_dtype(s, codes) : DT_F32;
+    bool packed = stored_stem(s, ".weight_packed") || dtype == DT_I8 || dtype == DT_F8_E4M3;
+    if (codes == SIZE_MAX || !x || !packed) return;
+    if (scales == SIZE_MAX) {
+        stored_wrong(s, SIZE_MAX, "its scales, %s.weight_scale, are not in the files", stem);
+        return;
+    }
+    packed_form p = plain_form(codes, scales);
+    int64_t shape[2];
+    const arguments *w = &x->role[WEIGHTS];
+    if (!unpack_weight(s, &p, stem, w, shape) || !set_blocks(s, &p, w, shape)) return;
+    if (w->asymmetric) p.zeros = stored_part(s, stem, ".weight_zero_point");
+    p.zeros_packed = p.zeros != SIZE_MAX && stored_dtype(s, p.zeros) == DT_I32;
+    if (stored_packed(s, stored_text(s, "%s.weight", stem), 2, shape, &p)) hide_rest(s, stem);
 }
 
 const quant_method method_compressed_tensors = {
@@ -410,6 +506,13 @@ const quant_method method_compressed_tensors = {
     .start = start,
     .takes = takes,
     .make = make,
+    .meanings = MEANINGS({"weight_packed", "the numbers of the weight, packed"}, {"weight_scale", "the scales of the weight"},
+        {"weight_zero_point", "the zero points of the weight"}, {"weight_shape", "the shape of the weight, which weight_packed does not show"},
+        {"weight_global_scale", "what the scales of the weight are divided by"}, {"input_scale", "the scale of what goes into this layer"},
+        {"input_zero_point", "the zero point of what goes into this layer"},
+        {"input_global_scale", "what the scales of the layer's input are divided by"}, {"output_scale", "the scale of what comes out of this layer"}),
     .extend = extend,
+    .unpack = unpack,
+    .unpacks_strays = true,
     .finish = finish,
 };

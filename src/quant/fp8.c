@@ -6,6 +6,7 @@ enum { LINEAR = 1, GROUPED, EXPERTS, UNGATED_EXPERTS, EMBEDDING_TABLE };
 typedef struct fp8 {
     int64_t rows, columns; /* of a block; 0: one scale for all */
     bool is_static, ue8m0, fp4_experts;
+    bool apart;            /* fused halves have blocks of their own, as in files, where they are not fused */
     val convert;           /* names of embeddings that are stored in FP8 too */
 } fp8;
 
@@ -37,6 +38,7 @@ static void settle(quant *q) {
     f->ue8m0 = !strcmp(conf_word(c, "scale_fmt", "float", SET("float", "ue8m0")), "ue8m0");
     f->fp4_experts = !strcmp(conf_word(c, "expert_dtype", "fp8", SET("fp8", "fp4")), "fp4");
     f->convert = conf_texts(c, "modules_to_convert");
+    f->apart = in_files(q);
 }
 static bool is_converted(const fp8 *f, const char *path);
 static void start(quant *q) {
@@ -80,9 +82,10 @@ static void make_linear(const fp8 *f, mod *to, const mod *from) {
     else in_dtype(param_scalar(to, "weight_scale_inv", EMPTY), DT_F32);
     if (f->is_static) in_dtype(param_scalar(to, "activation_scale", EMPTY), DT_F32);
 }
-/* One stacked projection and its scales. The scales of two fused halves have a row for each at least. */
+/* One stacked projection of one or two parts, and its scales, which have a row for each part at least. */
 static void projection(const fp8 *f, mod *to, const char *name, const char *scale, int64_t n, int64_t out, int64_t in, int64_t least) {
     int64_t rows = f->fp4_experts ? out : blocks(out, f->rows), columns = f->fp4_experts ? ceil_div(in, 32) : blocks(in, f->columns);
+    if (f->apart && !f->fp4_experts) rows = least * blocks(out / least, f->rows);
     tensor *weight = param(to, name, EMPTY, n, out, f->fp4_experts ? in / 2 : in);
     in_dtype(weight, f->fp4_experts ? DT_I8 : DT_F8_E4M3);
     if (f->fp4_experts) freeze(weight);
@@ -128,6 +131,56 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     }
 }
 
+/* ---- back to floats ---- */
+
+/* Two 4-bit floats in a byte, the first in its lower half. */
+static bool halve(packed_form *p, int64_t *columns) {
+    static const float values[16] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+    p->codes = CODES_NIBBLES;
+    memcpy(p->table, values, sizeof values);
+    return !__builtin_mul_overflow(*columns, 2, columns);
+}
+static size_t scales_of(packed_parts *s) {
+    static const char *const endings[] = {".scale", ".qscale_weight"};
+    const char *stem = stored_stem(s, ".weight");
+    size_t found = stored_part(s, stored_key(s), "_scale_inv");
+    if (found == SIZE_MAX) found = stored_part(s, stored_key(s), "_scale");
+    for (size_t i = 0; found == SIZE_MAX && stem && i < sizeof endings / sizeof *endings; i++) found = stored_part(s, stem, endings[i]);
+    return found;
+}
+static void hide_activations(packed_parts *s) {
+    const char *stem = stored_stem(s, ".weight");
+    stored_hide(s, stem ? stored_part(s, stem, ".activation_scale") : stored_part(s, stored_key(s), "_activation_scale"));
+}
+/* code * scale in float32, and then rounded to the model's dtype: in one step, as nothing lies between. */
+static void unpack(quant *q, packed_parts *s) {
+    const fp8 *f = state(q);
+    size_t codes = stored_part(s, stored_key(s), ""), scales = scales_of(s);
+    if (codes == SIZE_MAX) return;
+    int dtype = stored_dtype(s, codes), rank = stored_rank(s, codes);
+    bool pairs = dtype == DT_I8 && scales != SIZE_MAX, floats = dtype == DT_F8_E4M3 || dtype == DT_F8_E5M2;
+    if ((!pairs && !floats) || rank < 1 || rank > 8) return;
+    if (scales == SIZE_MAX) {
+        stored_wrong(s, SIZE_MAX, "its scales, %s_scale_inv, are not in the files", stored_key(s));
+        return;
+    }
+    packed_form p = plain_form(codes, scales);
+    int64_t shape[8];
+    for (int i = 0; i < rank; i++) shape[i] = stored_size(s, codes, i);
+    if (stored_dtype(s, scales) == DT_U8) p.scale_kind = SCALES_EXPONENT;
+    if (!stored_grid(s, &p, pairs ? 1 : f->rows, pairs ? 16 : f->columns)) return;
+    if (pairs && !(halve(&p, &shape[rank - 1]) && halve(&p, &p.columns) && halve(&p, &p.block_columns))) return;
+    hide_activations(s);
+    stored_packed(s, stored_key(s), rank, shape, &p);
+}
+
+/* Names that other makers of such files use. */
+static const stored_rules files = {
+    .first = LAYOUT(RENAME_ONCE("^(.+)\\.scale", "\\1.weight_scale_inv"), RENAME_ONCE("\\.qscale_weight", ".weight_scale_inv")),
+    .param = "weight",
+    .companions = SET("_scale_inv"),
+};
+
 const quant_method method_fp8 = {
     .name = "fp8",
     .names = SET("fp8", "mxfp8"),
@@ -135,4 +188,14 @@ const quant_method method_fp8 = {
     .start = start,
     .takes = takes,
     .make = make,
+    .unpack = unpack,
+    .files = &files,
+    .meanings = MEANINGS({"weight_scale_inv", "the scales of weight, one for a block of it"},
+        {"activation_scale", "the scale of what goes into this layer"},
+        {"gate_up_proj_scale_inv", "the scales of gate_up_proj, one for a block of it"},
+        {"up_proj_scale_inv", "the scales of up_proj, one for a block of it"},
+        {"down_proj_scale_inv", "the scales of down_proj, one for a block of it"},
+        {"gate_up_proj_activation_scale", "the scales of what goes into gate_up_proj, one for an expert"},
+        {"down_proj_activation_scale", "the scales of what goes into down_proj, one for an expert"},
+        {"weight_scale", "the scale of weight"}),
 };

@@ -105,6 +105,8 @@ const quant_method method_gptq = {
     .start = start,
     .takes = takes,
     .make = make,
+    .meanings = MEANINGS({"qweight", "the numbers of the weight, packed"}, {"qzeros", "the zero points of qweight, packed"},
+        {"scales", "the scales of qweight"}, {"g_idx", "the group that each input belongs to"}),
     .finish = warn_of_random_experts,
     .moves = true,
 };

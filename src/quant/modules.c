@@ -188,6 +188,12 @@ void keep_children(mod *to, const mod *from) {
 void keep_as_child(mod *to, const char *name, const mod *from) {
     if (mod_ok(to) && from) builder_edge(to, name, builder_copy(to->b, from, to));
 }
+void any_size(quant *q, tensor *t) {
+    int64_t *shape = arena_array(q->s->a, 1, sizeof *shape);
+    *shape = -1;
+    t->shape = shape;
+    t->any_size = true;
+}
 mod *numbered(mod *to, int64_t count, const char *cls) {
     if (!mod_ok(to) || count < 1 || !builder_count(to, (uint64_t)count)) return to;
     mod *m = builder_mod(to->b, to, "0", cls);
@@ -201,6 +207,8 @@ mod *replaced_child(quant *q, mod *to, const char *name, const char *cls, const 
     mod *m = child(to, name, cls);
     if (!quant_ok(q) || !stands_for) return m;
     m->dense = stands_for;
+    m->chosen = stands_for->chosen;
+    m->experts = stands_for->experts;
     m->may_be_empty = true;
     return m;
 }

@@ -25,14 +25,14 @@ static const char *known_names(arena *a) {
 
 /* ---- the config's own ---- */
 
-typedef struct source { val d; const char *path; } source;
+typedef struct source { val d; const char *path; cfg *c; } source;
 /* The model's, else its text config's: an empty object counts only there. */
 static source config_source(session *s, cfg *c) {
-    source own = {cfg_get(c, "quantization_config"), arena_printf(s->a, "%s.quantization_config", c->path)};
+    source own = {cfg_get(c, "quantization_config"), arena_printf(s->a, "%s.quantization_config", c->path), c};
     if (val_true(own.d)) return own;
     const cfg *text = cfg_text_config(c, true);
     if (!text || text == c) return own;
-    return (source){cfg_get(text, "quantization_config"), arena_printf(s->a, "%s.quantization_config", text->path)};
+    return (source){cfg_get(text, "quantization_config"), arena_printf(s->a, "%s.quantization_config", text->path), (cfg *)text};
 }
 static bool refuse_source(session *s, source from, const char *code, const char *why) {
     error_set(&s->err, TARE_BAD, code, from.path, "%s is %s: %s", from.path, json_short(s->a, from.d, 80), why);
@@ -43,6 +43,7 @@ static bool from_config(quant *q, source from, const char **unknown) {
     if (from.d.kind != VAL_DICT) return refuse_source(s, from, "bad_type", "an object is needed");
     q->top = (conf){q, from.d, from.path};
     q->from_file = true;
+    q->asking = from.c;
     q->method = claiming(&q->top);
     if (q->method) return true;
     val name = dict_get(from.d, "quant_method");
@@ -132,6 +133,8 @@ quant *quant_open(session *s, cfg *c, const quant_wish *wish, const char **unkno
     *ok = choose(q, c, wish, unknown) && session_ok(s);
     if (!*ok || !q->method) return NULL;
     q->dequantized = wish->dequantize || val_true(conf_get(&q->top, "dequantize"));
+    q->loaded = wish->loaded;
+    q->from_file |= wish->loaded;
     if (q->method->settle) q->method->settle(q);
     *ok = session_ok(s);
     return *ok ? q : NULL;
@@ -163,6 +166,11 @@ static void describe(const node *m, uint64_t times, const node *stands_for, tare
     if (stands_for) out->bytes = num_plus(out->bytes, num_times(num_plus(bytes(m->params), bytes(m->buffers)), times));
     for (const edge *e = m->children; e; e = e->next) describe(e->to, times * (e->name ? 1 : (uint64_t)e->count), stands_for, out);
 }
+void quant_forget(quant *q) {
+    if (q && q->dequantized && q->asking) cfg_forget(q->asking, "quantization_config");
+}
+double quant_share(const quant *q) { return q && q->method->share > 0 ? q->method->share : 1; }
+double quant_element(const quant *q) { return q && !q->loaded && !q->dequantized && q->method->element ? q->method->element(q) : 0; }
 void quant_describe(const quant *q, const node *root, tare_quantization *out) {
     *out = (tare_quantization){.method = q->method->name, .warnings = q->warnings, .warning_count = q->warning_count};
     describe(root, 1, NULL, out);

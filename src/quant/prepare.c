@@ -22,6 +22,16 @@ static int64_t taken(pass *p, const mod *parent, const mod *m) {
     p->q->parent = parent;
     return p->q->method->takes(p->q, m, p->path);
 }
+/* Children that it has made stand for something too. */
+static void tell(const quant_method *method, const mod *m) {
+    const tensor *const lists[] = {m->params, m->buffers};
+    for (int i = 0; i < 2; i++)
+        for (const tensor *t = lists[i]; t; t = t->next)
+            for (const meaning *x = method->meanings; x && x->name; x++)
+                if (!strcmp(x->name, t->name)) ((tensor *)t)->meaning = x->text;
+    for (const edge *e = m->children; e; e = e->next)
+        if (e->to->dense) tell(method, e->to);
+}
 static void change(pass *p, mod *m);
 static mod *exchange(pass *p, mod *parent, const char *name, mod *from, int64_t kind) {
     exchanged **slot = &p->made[((uintptr_t)from >> 4 ^ (uintptr_t)kind) % BUCKETS];
@@ -33,8 +43,11 @@ static mod *exchange(pass *p, mod *parent, const char *name, mod *from, int64_t 
     to->extra = from->extra;
     to->dense = from;
     to->may_be_empty = true; /* packed sizes are quotients */
+    to->chosen = from->chosen;
+    to->experts = from->experts;
     p->q->look_below = false;
     p->q->method->make(p->q, to, from, kind);
+    tell(p->q->method, to);
     if (p->q->look_below && session_ok(b->s)) change(p, to);
     exchanged *x = arena_new(b->s->a, exchanged);
     *x = (exchanged){from, kind, to, *slot};
@@ -176,6 +189,7 @@ bool quant_prepare(void *to, builder *b) {
         p->q = q;
         change(p, b->root);
     }
+    if (q->loaded) b->root->stored = q->dequantized ? q->method->floats : q->method->files;
     if (session_ok(b->s)) warn_of_heads(q);
     if (session_ok(b->s) && q->method->finish) q->method->finish(q);
     return session_ok(b->s);

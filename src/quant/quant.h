@@ -8,6 +8,7 @@
 #include "../build/def.h"
 #include "../core/path.h"
 #include "../core/val.h"
+#include "../files/packing.h"
 
 typedef struct quant quant; /* a method at work on one model */
 
@@ -36,6 +37,8 @@ void conf_refuse(const conf *c, const char *key, const char *format, ...) __attr
 void quant_refuse(quant *q, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool quant_ok(const quant *q);
 bool from_file(const quant *q);   /* the weights are quantised already; else they are to be, as --quantize asks */
+bool to_floats(const quant *q);   /* all that is packed is to be unpacked */
+bool in_files(const quant *q);    /* the tree is to have what files hold, in place of what waits for it */
 void *room(quant *q, size_t bytes); /* zeroed, for what settle() has read; state() has it again */
 void *state(const quant *q);
 void *memory(quant *q, size_t n, size_t size); /* zeroed, as long as the model lives */
@@ -129,6 +132,36 @@ void note_once(quant *q, const char *warning); /* unless it was noted already */
 enum { DT_U32 = 14, DT_F8_E8M0 = 16 }; /* as tare_dtype numbers them, like those of def.h */
 static inline tensor *stored_in(tensor *t, int dtype) { in_dtype(t, dtype); return t; }
 
+/* The tensor is written out as text, and how long that is depends on it: one axis, whose length is -1. */
+void any_size(quant *q, tensor *t);
+/* "scales of weight, one for ...": what messages say of a tensor that is not there. */
+typedef struct meaning { const char *name, *text; } meaning;
+#define MEANINGS(...) ((const meaning[]){__VA_ARGS__, {NULL, NULL}})
+
+/* ---- the way back to floats ------------------------------------------------------------------------------------------------
+ * Asked of every tensor of a checkpoint: if it holds numbers, its parts are looked up by their names, and it is said how they go together.
+ * Then the file has the whole in their place. */
+typedef struct packed_parts packed_parts;
+const char *stored_key(const packed_parts *s);                          /* of the tensor that is asked about */
+const char *stored_stem(const packed_parts *s, const char *ending);     /* of its key, before that ending; NULL: it ends otherwise */
+const char *stored_text(const packed_parts *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+size_t stored_part(packed_parts *s, const char *stem, const char *ending); /* a tensor of that name; SIZE_MAX: there is none */
+int stored_dtype(const packed_parts *s, size_t part);
+int stored_rank(const packed_parts *s, size_t part);
+int64_t stored_size(const packed_parts *s, size_t part, int axis);
+int64_t stored_elements(const packed_parts *s, size_t part);
+bool stored_read(packed_parts *s, size_t part, void *to, size_t n);     /* all of its n bytes */
+val stored_json(packed_parts *s, size_t part);                    /* the object that its bytes spell; absent: said */
+void stored_hide(packed_parts *s, size_t part);                         /* nobody needs it any more */
+/* Why there is no way; part: what is wrong with which, SIZE_MAX: with all of it. False. */
+bool stored_wrong(packed_parts *s, size_t part, const char *format, ...) __attribute__((format(printf, 3, 4)));
+float *stored_room(packed_parts *s, int64_t n);                   /* as long as the view lives */
+packed_form plain_form(size_t numbers, size_t scales);
+/* Rows, columns and blocks, from the shapes of numbers and scales. Sizes of blocks, where the config says them, else 0. False: said. */
+bool stored_grid(packed_parts *s, packed_form *p, int64_t block_rows, int64_t block_columns);
+/* The whole, by its name and shape. False: said. */
+bool stored_packed(packed_parts *s, const char *key, int rank, const int64_t *shape, const packed_form *p);
+
 enum { LEAVE = 0 };
 typedef struct quant_method {
     const char *name;              /* as messages call it */
@@ -143,8 +176,17 @@ typedef struct quant_method {
      * the module and its path, and on the number of its layer only as tells_layers_apart() says. */
     int64_t (*takes)(quant *q, const mod *m, const char *path);
     void (*make)(quant *q, mod *to, const mod *from, int64_t kind);
+    void (*unpack)(quant *q, packed_parts *s); /* the way back to floats; NULL: there is none here */
+    bool unpacks_strays;           /* and some of it is gone in any case: what lies packed in files and has no packed place in the tree */
+    const stored_rules *floats;    /* how names of what is unpacked differ from the model's; or NULL */
+    const stored_rules *files;     /* how their names differ, beyond the layout rules of families; or NULL */
+    const meaning *meanings;       /* of those tensors, by their names, ended by an empty row; or NULL */
     void (*extend)(quant *q, mod *m); /* adds to a module that keeps its class and children, which are done; NULL: nothing */
     void (*finish)(quant *q);         /* everything is replaced */
+    /* What from_pretrained(device_map="auto") reckons with: the part of each device's memory that is left for weights, 0: all of it; and
+     * bytes of an element of a weight that is quantised, NULL: those of its dtype. */
+    double share;
+    double (*element)(const quant *q);
     bool moves;                    /* what is replaced comes last among its siblings, by name */
 } quant_method;
 #endif

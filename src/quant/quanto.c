@@ -28,6 +28,11 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     buffer_scalar(to, "output_scale", ONES, DT_DEFAULT, PERSISTENT);
 }
 
+static double element(const quant *q) {
+    const char *kind = conf_text(settings((quant *)(uintptr_t)q), "weights", "int8");
+    return !strcmp(kind, "int4") ? 0.5 : !strcmp(kind, "int2") ? 0.25 : 1;
+}
+
 const quant_method method_quanto = {
     .name = "quanto",
     .names = SET("quanto"),
@@ -35,5 +40,7 @@ const quant_method method_quanto = {
     .start = start,
     .takes = takes,
     .make = make,
+    .share = 0.9,
+    .element = element,
     .finish = warn_of_dense_experts,
 };

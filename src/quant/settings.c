@@ -7,6 +7,8 @@
 const conf *settings(quant *q) { return &q->top; }
 bool quant_ok(const quant *q) { return session_ok(q->s); }
 bool from_file(const quant *q) { return q->from_file; }
+bool to_floats(const quant *q) { return q->dequantized; }
+bool in_files(const quant *q) { return q->loaded; }
 void *room(quant *q, size_t bytes) { return q->state = arena_alloc(q->s->a, bytes); }
 void *state(const quant *q) { return q->state; }
 

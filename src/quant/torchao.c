@@ -17,4 +17,5 @@ const quant_method method_torchao = {
     .names = SET("torchao"),
     .settle = settle,
     .start = start,
+    .share = 0.9,
 };

@@ -19,8 +19,8 @@ struct quant {
     session *s;
     const quant_method *method;
     conf top;
-    bool from_file, dequantized;
-    cfg *config;            /* of the model */
+    bool from_file, dequantized, loaded;
+    cfg *config, *asking;   /* of the model; the part of it that says how it is quantised, NULL: a request does */
     void *state;
     builder *b;
     const mod *parent;      /* of the module that the method is asked about */
