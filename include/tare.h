@@ -548,6 +548,7 @@ typedef struct tare_plan_options {
     bool keep_parts;             /* clean_result=False: modules that were split stay so where all parts share a device */
     bool offload_buffers;
     bool fallback_allocation;
+    bool budgets_only;           /* no map and no disk: the devices with their budgets after `mode`, as get_balanced_memory() gives them */
     /* of the best map: */
     const tare_devices *places;  /* in place of `devices`, and no disk but what it names; NULL: `devices` */
     const tare_budget_options *budget; /* what has to fit besides weights and buffers; NULL: nothing */
@@ -566,6 +567,7 @@ typedef struct tare_plan_device {
     bool given;          /* false: disk, which takes what is left */
     bool has_budget;
     double budget;       /* bytes, after balancing; those of a bool tensor count as eighths */
+    bool real;           /* budget is a float to accelerate */
     uint64_t load;       /* bytes of the modules here, each shared tensor once; with what the budget adds to them */
     /* of the best map: */
     uint64_t weights, cache, training, logits; /* the parts of load */

@@ -38,10 +38,14 @@ PyObject *config_object_new(state *s, tare_config *c, PyObject *owner); /* takes
 PyObject *config_open(PyObject *module, PyObject *args);
 PyObject *config_parse(PyObject *module, PyObject *args);
 PyObject *model_make(PyObject *module, PyObject *args, PyObject *named);
+PyObject *plan_make(PyObject *module, PyObject *args);
+PyObject *host_memory(PyObject *module, PyObject *nothing);
 state *state_of(PyObject *module);
 
 /* Text as an option: None is NULL. False with an exception. */
 bool option_text(PyObject *o, const char **out);
+/* A list of text as the library takes it, for PyMem_Free(); *out NULL for None. False with an exception. */
+bool words_of(PyObject *list, const char ***out);
 
 extern PyType_Spec config_spec, model_spec, tensor_spec;
 /* A tensor as an object of that class, which derives from Tensor. */

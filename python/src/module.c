@@ -84,6 +84,8 @@ static PyMethodDef methods[] = {
     {"config_open", config_open, METH_VARARGS, "A config from a file, folder, id or model type: (source, class or None, settings or None)."},
     {"config_parse", config_parse, METH_VARARGS, "A config from JSON: (json, class or None)."},
     {"model_make", (PyCFunction)(void (*)(void))model_make, METH_VARARGS | METH_KEYWORDS, "A model from a ConfigHandle."},
+    {"plan_make", plan_make, METH_VARARGS, "accelerate's device map of a ModelHandle: entries, devices, remarks."},
+    {"host_memory", host_memory, METH_NOARGS, "What memory this host has free: name, whether it is a number, bytes."},
     {"model_classes", model_classes, METH_NOARGS, "Model classes: name to (config class, model type)."},
     {"config_classes", config_classes, METH_NOARGS, "Config classes: name to (None, model type)."},
     {"auto_classes", auto_classes, METH_NOARGS, "Names of the auto classes."},

@@ -283,6 +283,7 @@ bool accelerate_map(arena *a, const node *root, const accelerate_options *o, acc
     *out = (accelerate_plan){.device_count = 0};
     if (!read_options(&w) || !measured(&w, root) || !budgets_read(a, o, out, err)) return false;
     if (balance && !budgets_balance(out, &w.w, w.root.b, low_zero, err)) return false;
+    if (o->budgets_only) return true;
     add_disk(out);
     mark_devices(out);
     w.q.w = &w.w;

@@ -40,7 +40,7 @@ typedef struct accelerate_options {
     const char *dtype;                        /* NULL: each tensor's own */
     const tare_special_dtype *special_dtypes;
     size_t special_count;
-    bool keep_parts, offload_buffers, fallback_allocation;
+    bool keep_parts, offload_buffers, fallback_allocation, budgets_only;
 } accelerate_options;
 /* False with an error, where the reference raises one too. Memory exhaustion unwinds. */
 bool accelerate_map(arena *a, const node *root, const accelerate_options *o, accelerate_plan *out, tare_error *err);
