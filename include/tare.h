@@ -389,6 +389,9 @@ TARE_API size_t tare_report_causes(const tare_report *r, const char *const **tex
 TARE_API size_t tare_report_missing(const tare_report *r, const char *const **names);
 TARE_API size_t tare_report_unexpected(const tare_report *r, const char *const **names);
 
+/* The report in words, as `tare check` prints it. */
+TARE_API tare_status tare_report_write(const tare_report *r, tare_sink take, void *to, tare_error *err);
+
 /* From the files to the tree: every tensor of a file with every one of the tree that it goes into. */
 typedef struct tare_mapping {
     const char *key;       /* in the file */

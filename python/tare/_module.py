@@ -227,6 +227,10 @@ class Module:
     def __repr__(self):
         return self._model._handle.module_text(self._index)[:-1]
 
+    def _repr_html_(self):
+        from tare._html import of_module
+        return of_module(self)
+
     def __eq__(self, other):
         return isinstance(other, Module) and self._model is other._model and self._same() == other._same()
 
