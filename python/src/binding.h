@@ -9,7 +9,7 @@
 #define AS_SLOT(function) (__extension__(void *)(function))
 
 typedef struct state { /* of the module */
-    PyTypeObject *config, *model, *tensor;
+    PyTypeObject *config, *model, *tensor, *checkpoint;
 } state;
 typedef struct config_object {
     PyObject_HEAD
@@ -26,6 +26,11 @@ typedef struct tensor_object {
     const tare_item *item;
 } tensor_object;
 
+typedef struct checkpoint_object {
+    PyObject_HEAD
+    tare_checkpoint *c;
+} checkpoint_object;
+
 /* Raises what an error means in Python, with its code and path as attributes; returns NULL. */
 PyObject *raise_error(const tare_error *err);
 
@@ -38,6 +43,8 @@ PyObject *config_object_new(state *s, tare_config *c, PyObject *owner); /* takes
 PyObject *config_open(PyObject *module, PyObject *args);
 PyObject *config_parse(PyObject *module, PyObject *args);
 PyObject *model_make(PyObject *module, PyObject *args, PyObject *named);
+PyObject *files_open(PyObject *module, PyObject *args);
+bool check_options(PyObject *tuple, tare_check_options *o); /* texts in it live as long as the tuple; false with an exception */
 PyObject *plan_make(PyObject *module, PyObject *args);
 PyObject *host_memory(PyObject *module, PyObject *nothing);
 state *state_of(PyObject *module);
@@ -47,7 +54,7 @@ bool option_text(PyObject *o, const char **out);
 /* A list of text as the library takes it, for PyMem_Free(); *out NULL for None. False with an exception. */
 bool words_of(PyObject *list, const char ***out);
 
-extern PyType_Spec config_spec, model_spec, tensor_spec;
+extern PyType_Spec config_spec, model_spec, tensor_spec, checkpoint_spec;
 /* A tensor as an object of that class, which derives from Tensor. */
 PyObject *tensor_object_new(state *s, PyTypeObject *of, PyObject *model, const tare_item *item);
 #endif

@@ -177,6 +177,15 @@ class PreTrainedModel(Module):
         """Notes the mode; returns the model."""
         return self.train(False)
 
+    def check(self, folder, *, like=None, allow=(), data=False, strip_prefix=None, add_prefix=None, variant=None, subfolder=None):
+        """Holds a checkpoint against the model, from the headers of its files: a report that is true when all is there.
+
+        ``like="transformers"`` calls wrong what makes from_pretrained() raise an error, and nothing else; ``allow=`` names what is not wrong:
+        "missing", "unexpected", "mismatched".
+        """
+        from tare._check import check
+        return check(self, folder, variant, subfolder, like=like, allow=allow, data=data, strip_prefix=strip_prefix, add_prefix=add_prefix)
+
     def __repr__(self):
         return self._handle.text("print")[:-1]
 
