@@ -239,9 +239,11 @@ typedef enum tare_rng {
     TARE_RNG_PHILOX /* counter-based, by seed, tensor and element: the same for every thread count, slice, shard and dtype, which rounds
                      * values drawn in float32; equal to the reference in distribution alone */
 } tare_rng;
+typedef struct tare_generator tare_generator;
 typedef struct tare_init_options {
     uint64_t seed;
     tare_rng rng;
+    const tare_generator *from; /* where TARE_RNG_TORCH begins, and stays as it is; NULL: a new one of that seed */
     int threads; /* 0: as many as there are cores */
     bool (*progress)(void *to, uint64_t done, uint64_t all); /* bytes; one call at a time, from any thread; false cancels. NULL: none */
     void *progress_to;
@@ -269,6 +271,24 @@ TARE_API tare_status tare_init_slice(const tare_model *m, const tare_init_option
  * models. False from remark ends it. */
 typedef bool (*tare_remark)(void *to, const tare_item *tensor, const char *why);
 TARE_API tare_status tare_init_inexact(const tare_model *m, tare_remark remark, void *to, tare_error *err);
+
+/* Weights that are made when they are needed: address space for all of them at once, memory for each tensor from then on. */
+TARE_API tare_weights *tare_init_later(const tare_model *m, const tare_init_options *options, tare_error *err);
+/* Makes those of n tensors that are not made yet; tensors NULL: all. Of `how`, which may be NULL, threads and progress count. For many
+ * threads at once: what one makes the others wait for. Weights of tare_init() and tare_load() are all there. The model has to be, too. */
+TARE_API tare_status tare_weights_need(tare_weights *w, const tare_item *const *tensors, size_t n, const tare_init_options *how, tare_error *err);
+
+/* torch's CPU generator at some place of its stream, for models that are made one after the other. One thread at a time. */
+TARE_API tare_generator *tare_generator_new(uint64_t seed, tare_error *err); /* as after torch.manual_seed(seed) */
+TARE_API tare_generator *tare_generator_copy(const tare_generator *g, tare_error *err);
+/* Moves it on as drawing all of m does, at the cost of some arithmetic; only truncated normals that may be drawn again are drawn. Of
+ * `how`, which may be NULL, threads and progress count. */
+TARE_API tare_status tare_generator_pass(tare_generator *g, const tare_model *m, const tare_init_options *how, tare_error *err);
+#define TARE_GENERATOR_BYTES 5056 /* what torch.get_rng_state() gives, and torch.set_rng_state() takes: */
+TARE_API tare_generator *tare_generator_load(const void *state, size_t n, tare_error *err);
+TARE_API void tare_generator_save(tare_generator *g, unsigned char state[TARE_GENERATOR_BYTES]); /* settles what was skipped */
+TARE_API uint64_t tare_generator_seed(const tare_generator *g);
+TARE_API void tare_generator_free(tare_generator *g);
 
 typedef struct tare_save_options {
     uint64_t max_shard_bytes; /* no file holds more bytes of tensors, where tensors allow; 0: 50 GB, as save_pretrained() */

@@ -8,17 +8,29 @@
 /* Python keeps functions as void *, which POSIX allows and ISO C does not. */
 #define AS_SLOT(function) (__extension__(void *)(function))
 
+/* Py_NewRef() came with 3.10. */
+static inline PyObject *kept(PyObject *o) { return Py_XINCREF(o), o; }
+
 typedef struct state { /* of the module */
-    PyTypeObject *config, *model, *tensor, *checkpoint;
+    PyTypeObject *config, *model, *tensor, *generator, *checkpoint;
 } state;
 typedef struct config_object {
     PyObject_HEAD
     tare_config *c;
     PyObject *owner; /* of a part: the handle it belongs to */
 } config_object;
+/* The memory of a model's weights, for as long as anybody sees it. Users come and go without the interpreter's lock. */
+typedef struct storage {
+    _Atomic size_t users;
+    tare_weights *w;
+} storage;
+typedef enum place { PLACE_HERE, PLACE_META, PLACE_ELSEWHERE } place;
 typedef struct model_object {
     PyObject_HEAD
     tare_model *m;
+    storage *held;      /* NULL: there are no weights, or nobody has asked for one yet */
+    PyObject *start;    /* until then: what says where in the stream of random numbers they begin. NULL: nothing is drawn */
+    place places[2];    /* of parameters, of buffers */
 } model_object;
 typedef struct tensor_object {
     PyObject_HEAD
@@ -54,7 +66,42 @@ bool option_text(PyObject *o, const char **out);
 /* A list of text as the library takes it, for PyMem_Free(); *out NULL for None. False with an exception. */
 bool words_of(PyObject *list, const char ***out);
 
-extern PyType_Spec config_spec, model_spec, tensor_spec, checkpoint_spec;
+extern PyType_Spec config_spec, model_spec, tensor_spec, generator_spec, checkpoint_spec;
 /* A tensor as an object of that class, which derives from Tensor. */
 PyObject *tensor_object_new(state *s, PyTypeObject *of, PyObject *model, const tare_item *item);
+
+/* ---- weights ---- */
+
+storage *storage_new(tare_weights *w); /* takes w; NULL frees it, with an exception */
+storage *storage_keep(storage *s);
+void storage_drop(storage *s); /* without the lock too, and NULL is fine */
+
+/* Works without the lock until the end, looking out for signals that the interpreter should see to. */
+typedef struct patience {
+    PyThreadState *thread;
+    unsigned long id;
+    int64_t asked; /* when, in milliseconds */
+    bool raised;
+    tare_init_options how; /* for the library: threads, progress */
+} patience;
+void patience_begin(patience *p);
+bool patience_end(patience *p); /* false: with the exception of a signal */
+
+PyObject *model_hold(PyObject *self, PyObject *args);
+PyObject *model_draw(PyObject *self, PyObject *nothing);
+PyObject *model_is_drawn(PyObject *self, void *nothing);
+/* A tensor as it is held, or would be. */
+tare_item tensor_item(PyObject *tensor);
+/* The memory of a tensor, made now if it has to be; *held is kept for the caller. NULL with an exception. */
+void *tensor_data(PyObject *tensor, storage **held);
+PyObject *tensor_dlpack(PyObject *self, PyObject *args, PyObject *named);
+PyObject *tensor_dlpack_device(PyObject *self, PyObject *nothing);
+PyObject *tensor_flat(PyObject *self, PyObject *nothing);
+PyObject *tensor_data_ptr(PyObject *self, PyObject *nothing);
+int tensor_buffer(PyObject *self, Py_buffer *view, int flags);
+void tensor_buffer_end(PyObject *self, Py_buffer *view);
+
+PyObject *generator_new(PyObject *module, PyObject *seed);
+PyObject *generator_load(PyObject *module, PyObject *bytes);
+tare_generator *generator_of(state *s, PyObject *o); /* NULL with an exception */
 #endif

@@ -4,9 +4,11 @@
 
 static void dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
-    tare_model *m = ((model_object *)self)->m;
+    model_object *o = (model_object *)self;
+    Py_CLEAR(o->start);
     Py_BEGIN_ALLOW_THREADS
-    tare_model_free(m);
+    storage_drop(o->held);
+    tare_model_free(o->m);
     Py_END_ALLOW_THREADS
     PyObject_Free(self);
     Py_DECREF(type);
@@ -33,8 +35,10 @@ PyObject *model_make(PyObject *module, PyObject *args, PyObject *named) {
     Py_END_ALLOW_THREADS
     if (!m) return raise_error(&err);
     model_object *self = PyObject_New(model_object, s->model);
-    if (self) self->m = m;
-    else tare_model_free(m);
+    if (!self) return tare_model_free(m), NULL;
+    self->m = m;
+    self->held = NULL, self->start = NULL;
+    self->places[0] = self->places[1] = PLACE_META;
     return (PyObject *)self;
 }
 
@@ -197,9 +201,12 @@ static PyMethodDef methods[] = {
     {"config", config, METH_NOARGS, "A copy of the config that the model was built from, with what it chose."},
     {"counts", counts, METH_NOARGS, "What the tree adds up to."},
     {"attention", attention, METH_NOARGS, "Attention implementations: part, name, supported, chosen, why."},
+    {"hold", model_hold, METH_VARARGS, "Gives it weights: where parameters and buffers lie, and what makes the generator that draws them."},
+    {"draw", model_draw, METH_NOARGS, "Draws all weights that are not there yet."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef getters[] = {
+    {"is_drawn", model_is_drawn, NULL, "Whether any of its weights has been asked for.", NULL},
     {"class_name", class_name, NULL, "The model class.", NULL},
     {"dtype", dtype, NULL, "The dtype of the first floating parameter, as torch names it.", NULL},
     {"note", note, NULL, "A remark on how the class was chosen, or None.", NULL},

@@ -94,6 +94,8 @@ static PyMethodDef methods[] = {
     {"config_fields", config_fields, METH_O, "Fields and aliases of a config class: name, stored as, type, default as JSON."},
     {"types", types, METH_NOARGS, "Model types, each with the real one."},
     {"ids", ids, METH_NOARGS, "Built-in ids."},
+    {"generator_new", generator_new, METH_O, "torch's generator as after manual_seed()."},
+    {"generator_load", generator_load, METH_O, "torch's generator from the bytes of its state."},
     {NULL, NULL, 0, NULL},
 };
 static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec) {
@@ -107,10 +109,11 @@ static int start(PyObject *module) {
     s->config = add_type(module, &config_spec);
     s->model = s->config ? add_type(module, &model_spec) : NULL;
     s->tensor = s->model ? add_type(module, &tensor_spec) : NULL;
-    s->checkpoint = s->tensor ? add_type(module, &checkpoint_spec) : NULL;
+    s->generator = s->tensor ? add_type(module, &generator_spec) : NULL;
+    s->checkpoint = s->generator ? add_type(module, &checkpoint_spec) : NULL;
     if (!s->checkpoint) return -1;
     /* A handle is made by the functions above, or belongs to one that is. */
-    s->config->tp_new = s->model->tp_new = s->checkpoint->tp_new = NULL;
+    s->config->tp_new = s->model->tp_new = s->generator->tp_new = s->checkpoint->tp_new = NULL;
     if (PyModule_AddStringConstant(module, "version", tare_version())) return -1;
     return PyModule_AddStringConstant(module, "reference", tare_reference());
 }
@@ -119,6 +122,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(s->config);
     Py_VISIT(s->model);
     Py_VISIT(s->tensor);
+    Py_VISIT(s->generator);
     Py_VISIT(s->checkpoint);
     return 0;
 }
@@ -127,6 +131,7 @@ static int clear(PyObject *module) {
     Py_CLEAR(s->config);
     Py_CLEAR(s->model);
     Py_CLEAR(s->tensor);
+    Py_CLEAR(s->generator);
     Py_CLEAR(s->checkpoint);
     return 0;
 }

@@ -24,8 +24,8 @@ static PyObject *refuse_new(PyTypeObject *type, PyObject *args, PyObject *named)
 static const tare_item *item_of(PyObject *self) { return ((tensor_object *)self)->item; }
 
 static PyObject *path(PyObject *self, void *nothing) { return (void)nothing, PyUnicode_FromString(item_of(self)->path); }
-static PyObject *owner(PyObject *self, void *nothing) { return (void)nothing, Py_BuildValue("z", item_of(self)->owner); }
-static PyObject *dtype_name(PyObject *self, void *nothing) { return (void)nothing, PyUnicode_FromString(tare_dtype_torch(item_of(self)->dtype)); }
+static PyObject *owner(PyObject *self, void *nothing) { return (void)nothing, Py_BuildValue("z", tensor_item(self).owner); }
+static PyObject *dtype_name(PyObject *self, void *nothing) { return (void)nothing, PyUnicode_FromString(tare_dtype_torch(tensor_item(self).dtype)); }
 static PyObject *trainable(PyObject *self, void *nothing) { return (void)nothing, PyBool_FromLong(item_of(self)->trainable); }
 static PyObject *is_parameter(PyObject *self, void *nothing) { return (void)nothing, PyBool_FromLong(item_of(self)->kind == TARE_PARAM); }
 static PyObject *persistent(PyObject *self, void *nothing) {
@@ -33,10 +33,10 @@ static PyObject *persistent(PyObject *self, void *nothing) {
 }
 static PyObject *sizes(PyObject *self, void *nothing) {
     (void)nothing;
-    const tare_item *item = item_of(self);
-    PyObject *tuple = PyTuple_New(item->rank);
-    for (int i = 0; tuple && i < item->rank; i++) {
-        PyObject *n = PyLong_FromLongLong(item->shape[i]);
+    tare_item item = tensor_item(self);
+    PyObject *tuple = PyTuple_New(item.rank);
+    for (int i = 0; tuple && i < item.rank; i++) {
+        PyObject *n = PyLong_FromLongLong(item.shape[i]);
         if (n) PyTuple_SET_ITEM(tuple, i, n);
         else Py_CLEAR(tuple);
     }
@@ -45,12 +45,13 @@ static PyObject *sizes(PyObject *self, void *nothing) {
 /* The tree has no tensor whose elements 64 bits do not count. */
 static PyObject *numel(PyObject *self, PyObject *nothing) {
     (void)nothing;
+    tare_item item = tensor_item(self);
     long long n = 1;
-    for (int i = 0; i < item_of(self)->rank; i++) n *= item_of(self)->shape[i];
+    for (int i = 0; i < item.rank; i++) n *= item.shape[i];
     return PyLong_FromLongLong(n);
 }
 static PyObject *element_size(PyObject *self, PyObject *nothing) {
-    return (void)nothing, PyLong_FromSize_t(tare_dtype_bytes(item_of(self)->dtype));
+    return (void)nothing, PyLong_FromSize_t(tare_dtype_bytes(tensor_item(self).dtype));
 }
 static PyObject *dim(PyObject *self, PyObject *nothing) { return (void)nothing, PyLong_FromLong(item_of(self)->rank); }
 
@@ -60,6 +61,10 @@ static PyMethodDef methods[] = {
     {"element_size", element_size, METH_NOARGS, "The bytes of one element."},
     {"dim", dim, METH_NOARGS, "The number of dimensions."},
     {"ndimension", dim, METH_NOARGS, "The number of dimensions."},
+    {"data_ptr", tensor_data_ptr, METH_NOARGS, "The address of its first element."},
+    {"_flat", tensor_flat, METH_NOARGS, "Its elements in a row, as numbers of Python."},
+    {"__dlpack__", (PyCFunction)(void (*)(void))tensor_dlpack, METH_VARARGS | METH_KEYWORDS, "Its memory, as other libraries take it over."},
+    {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, "Where that memory is."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef getters[] = {
@@ -73,7 +78,8 @@ static PyGetSetDef getters[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, AS_SLOT(dealloc)}, {Py_tp_new, AS_SLOT(refuse_new)}, {Py_tp_methods, methods}, {Py_tp_getset, getters}, {0, NULL},
+    {Py_tp_dealloc, AS_SLOT(dealloc)}, {Py_tp_new, AS_SLOT(refuse_new)}, {Py_tp_methods, methods}, {Py_tp_getset, getters},
+    {Py_bf_getbuffer, AS_SLOT(tensor_buffer)}, {Py_bf_releasebuffer, AS_SLOT(tensor_buffer_end)}, {0, NULL},
 };
 PyType_Spec tensor_spec = {
     .name = "tare._tare.Tensor", .basicsize = sizeof(tensor_object), .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,

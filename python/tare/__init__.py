@@ -4,7 +4,8 @@ Config, model and auto classes are those that transformers has, by the same name
 when they are asked for.
 """
 from tare import _tare
-from tare._context import init_empty_weights, initial_seed, manual_seed
+from tare._context import init_empty_weights
+from tare._random import initial_seed, manual_seed
 from tare._types import Size, device, dtype
 
 __version__ = _tare.version

@@ -1,7 +1,7 @@
 """Model classes, and what a model says of itself."""
 import json
 
-from tare import _context, _tare
+from tare import _context, _random, _tare
 from tare._config import PreTrainedConfig, _wrap
 from tare._config import named as config_named
 from tare._module import Module, Parameter, Tensor, module_view
@@ -51,21 +51,20 @@ class PreTrainedModel(Module):
             raise TypeError(f"{type(self).__name__} takes a config and nothing else; {type(self).__name__}._from_config() takes "
                             "dtype= and attn_implementation=")
         handle = _tare.model_make(config._for_build(), class_name=type(self).__name__, plain=True)
-        self._start(handle, config)
+        self._start(handle, config, plain=True)
 
-    def _start(self, handle, config):
+    def _start(self, handle, config, plain=False):
         """Takes a model of the library; the config gets what the model chose."""
         own = handle.config()
         if own.class_name == type(config).__name__:
             config._after_build(own)
         else:
             config = _wrap(own)
-        stream = _context.stream()
-        places = _context.places()
-        self.__dict__.update(_handle=handle, _config=config, _places=places, _index=0, _lists=None, _known=None, training=True, _stream=None, _turn=0)
-        if "meta" not in places:
+        places = _context.places()  # of parameters, of buffers
+        self.__dict__.update(_handle=handle, _config=config, _places=places, _index=0, _lists=None, _known=None, _plain=plain, _made={}, training=True)
+        if places != ("meta", "meta"):
             # Its weights come later, and their place in the stream of random numbers is settled now.
-            self.__dict__.update(_stream=stream, _turn=stream.next_turn())
+            handle.hold(*places, _random.here() if "meta" in places else _random.reserve(handle))
 
     @property
     def _model(self):
@@ -100,7 +99,7 @@ class PreTrainedModel(Module):
     @property
     def is_pending(self):
         """Whether the model has weights that nobody has drawn yet. An empty model, on the meta device, never has."""
-        return self._stream is not None
+        return "meta" not in self._places and not self._handle.is_drawn
 
     # ---- what it says ----
 
@@ -161,12 +160,12 @@ class PreTrainedModel(Module):
         if not exclude_embeddings:
             return self._handle.counts()["trainable" if only_trainable else "total"]
         tables = {f"{row[0]}.weight" for row in self._module_rows() if row[2] == "Embedding"}
-        return sum(p.numel() for name, p in self.named_parameters() if name not in tables and (p.requires_grad or not only_trainable))
+        return sum(p.numel() for name, p in self._named_views(True) if name not in tables and (p.requires_grad or not only_trainable))
 
     def get_memory_footprint(self, return_buffers=True):
         """Bytes of parameters, and of buffers."""
-        size = sum(p.nbytes for p in self.parameters())
-        return size + sum(b.nbytes for b in self.buffers()) if return_buffers else size
+        size = sum(p.nbytes for _, p in self._named_views(True))
+        return size + sum(b.nbytes for _, b in self._named_views(False)) if return_buffers else size
 
     def train(self, mode=True):
         """Notes the mode; returns the model."""
@@ -185,6 +184,11 @@ class PreTrainedModel(Module):
         """
         from tare._check import check
         return check(self, folder, variant, subfolder, like=like, allow=allow, data=data, strip_prefix=strip_prefix, add_prefix=add_prefix)
+
+    def to_transformers(self):
+        """The same model as transformers makes it, which runs: its weights are this one's, in the same memory."""
+        from tare._torch import to_transformers
+        return to_transformers(self)
 
     def __repr__(self):
         return self._handle.text("print")[:-1]

@@ -1,6 +1,6 @@
 """Modules, parameters and buffers of a model: views that are made when they are asked for."""
 from tare import _tare
-from tare._types import device_named, dtype_named, size_of
+from tare._types import device_named, dtype_named, size_of, torch
 
 
 class Tensor(_tare.Tensor):
@@ -48,6 +48,38 @@ class Tensor(_tare.Tensor):
             raise TypeError("a tensor without dimensions has no len()")
         return self._sizes[0]
 
+    # ---- its values ----
+
+    def numpy(self):
+        """An array over the same memory."""
+        from tare._values import as_numpy
+        return as_numpy(self)
+
+    def __array__(self, dtype=None, copy=None):
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ValueError(f"{self._path} is {self._dtype_name}: as {dtype} it would be a copy")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def tolist(self):
+        """The values as numbers, in lists of lists."""
+        from tare._values import nested
+        return nested(self._flat(), self._sizes)
+
+    def item(self):
+        """The one value as a number."""
+        if self.numel() != 1:
+            raise RuntimeError(f"{self._path} has {self.numel()} values, and item() is for one")
+        return self._flat()[0]
+
+    def detach(self):
+        """The tensor: nothing is recorded for gradients here."""
+        return self
+
+    cpu = detach
+
     def _describe(self):
         meta = "device='meta', " if self.is_meta else ""
         return f"tensor(..., {meta}size={tuple(self._sizes)}" + ("" if self._dtype_name == "float32" else f", dtype=torch.{self._dtype_name}")
@@ -63,6 +95,14 @@ class Parameter(Tensor):
 
     def __repr__(self):
         return f"Parameter containing:\n{self._describe()}{', requires_grad=True' if self.requires_grad else ''})"
+
+
+def given(tensor, as_parameter=True):
+    """What a program gets for a tensor: where it has values and torch is imported, torch's own over the same memory."""
+    if tensor.is_meta or torch() is None:
+        return tensor
+    from tare._torch import tensor_of
+    return tensor_of(tensor) if as_parameter else tensor_of(tensor).detach()
 
 
 class Module:
@@ -106,7 +146,7 @@ class Module:
             found._model = self._model
         return found
 
-    def _named_tensors(self, parameters, prefix, recurse, remove_duplicate):
+    def _named_views(self, parameters, prefix="", recurse=True, remove_duplicate=True):
         cut = len(self._join("")) if self._path else 0
         start = f"{prefix}." if prefix else ""
         seen = set()
@@ -124,6 +164,9 @@ class Module:
     def _is_own(self, name):
         """A parameter's own name may have points; a module's has none."""
         return self._model._module_index(self._join(name.rpartition(".")[0])) is None if "." in name else True
+
+    def _named_tensors(self, parameters, prefix, recurse, remove_duplicate):
+        return ((name, given(t)) for name, t in self._named_views(parameters, prefix, recurse, remove_duplicate))
 
     # ---- as torch's ----
 
@@ -193,19 +236,19 @@ class Module:
         found = self._tensor(self._join(target))
         if found is None or not found._is_parameter:
             raise AttributeError(f"{type(self).__name__} has no parameter `{target}`")
-        return found
+        return given(found)
 
     def get_buffer(self, target):
         """The buffer of that path below this module; AttributeError when there is none."""
         found = self._tensor(self._join(target))
         if found is None or found._is_parameter:
             raise AttributeError(f"{type(self).__name__} has no buffer `{target}`")
-        return found
+        return given(found)
 
     def state_dict(self, *, prefix="", keep_vars=False):
         """Parameters and persistent buffers by name, shared ones under every name."""
         cut = len(self._join("")) if self._path else 0
-        return {prefix + t._path[cut:]: t for t in self._tensors() if t._persistent}
+        return {prefix + t._path[cut:]: given(t, keep_vars) for t in self._tensors() if t._persistent}
 
     def __getattr__(self, name):
         if "_index" in self.__dict__ and not name.startswith("__"):
@@ -214,15 +257,18 @@ class Module:
                 return self._model._module_at(index)
             found = self._tensor(self._join(name))
             if found is not None:
-                return found
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+                return given(found)
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}: tare knows what a model is and holds its weights; "
+                             "to_transformers() of the model gives the one that does the rest")
 
     def __dir__(self):
-        own = {name for name, _ in self.named_children()} | {t for t, _ in self.named_parameters(recurse=False)}
-        return sorted({*object.__dir__(self), *own, *(t for t, _ in self.named_buffers(recurse=False))})
+        own = {name for name, _ in self.named_children()} | {name for name, _ in self._named_views(True, recurse=False)}
+        return sorted({*object.__dir__(self), *own, *(name for name, _ in self._named_views(False, recurse=False))})
 
     def __call__(self, *args, **kwargs):
-        raise NotImplementedError(f"tare builds a {type(self).__name__} and does not run it: its weights and torch do")
+        raise NotImplementedError(f"tare builds a {type(self).__name__} and does not run it: to_transformers() of the model gives one that runs")
 
     def __repr__(self):
         return self._model._handle.module_text(self._index)[:-1]

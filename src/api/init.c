@@ -1,5 +1,6 @@
 /* tare_init() and its kin: fresh weights. */
 #include "filling.h"
+#include "generator.h"
 #include "weights.h"
 #include "../init/crew.h"
 #include "../core/sha256.h"
@@ -55,17 +56,21 @@ bool tell(filling *f, uint64_t bytes) {
     f->cancelled = true;
     return false;
 }
-static init_how how_of(const filling *f) {
+static bool go_on(void *to) { return tell(to, 0); }
+init_how run_how(filling *f) {
     int threads = f->o.threads > 0 ? f->o.threads : crew_cores();
-    return (init_how){.seed = f->o.seed, .philox = f->o.rng == TARE_RNG_PHILOX, .threads = threads, .items = f->items};
+    return (init_how){.seed = f->o.seed, .from = f->o.from ? &f->o.from->g : NULL, .philox = f->o.rng == TARE_RNG_PHILOX, .threads = threads,
+                      .items = f->items, .go_on = f->within && f->o.progress ? go_on : NULL, .go_on_to = f};
+}
+bool fill_ended(filling *f, bool ok) {
+    if (f->cancelled) f->err = (tare_error){0}; /* a draw that was stopped may have called it want of memory */
+    if (f->cancelled) error_set(&f->err, TARE_IO, "cancelled", NULL, "cancelled; nothing was kept");
+    return ok && !f->cancelled;
 }
 bool fill_all(filling *f, const init_out *out) {
-    init_how how = how_of(f);
+    init_how how = run_how(f);
     uint32_t next;
-    if (!init_run(f->plan, &how, out, &next, &f->err)) {
-        if (f->cancelled) error_set(&f->err, TARE_IO, "cancelled", NULL, "cancelled; nothing was kept");
-        return false;
-    }
+    if (!fill_ended(f, init_run(f->plan, &how, out, &next, &f->err))) return false;
     if (f->o.next) *f->o.next = next;
     return true;
 }
@@ -86,18 +91,19 @@ static bool slot_done(void *to, size_t slot) {
     in_memory *i = to;
     return tell(&i->f, slot_bytes(&i->f, slot));
 }
-static tare_weights *weights_for(filling *f) {
+tare_weights *weights_for(filling *f, bool sparse) {
     const init_plan *p = f->plan;
     tare_weights *w = weights_new(f->items, p->slot_count, &f->err);
     for (size_t i = 0; w && i < p->slot_count; i++)
         if (p->slots[i].value == i) weights_place(w, i, slot_bytes(f, i));
-    if (!w || !weights_map(w, &f->err)) return weights_drop(w), NULL;
+    if (!w || !weights_map(w, sparse, &f->err)) return weights_drop(w), NULL;
     for (size_t i = 0; i < p->slot_count; i++) w->at[i] = w->at[p->slots[i].value];
     return w;
 }
 tare_weights *tare_init(const tare_model *m, const tare_init_options *options, tare_error *err) {
     in_memory i = {.w = NULL};
-    bool ok = fill_begin(&i.f, m, options) && (i.w = weights_for(&i.f));
+    bool ok = fill_begin(&i.f, m, options) && (i.w = weights_for(&i.f, false));
+    i.f.within = true;
     ok = ok && fill_all(&i.f, &(init_out){.memory = memory_of, .done = slot_done, .to = &i});
     if (!refused(ok, &i.f, err)) return i.w;
     tare_weights_free(i.w);
@@ -172,7 +178,7 @@ tare_status tare_init_slice(const tare_model *m, const tare_init_options *option
                             tare_error *err) {
     filling f;
     bool ok = fill_begin(&f, m, options) && is_slice(&f, t, first, n);
-    init_how how = how_of(&f);
+    init_how how = run_how(&f);
     ok = ok && init_slice(f.plan, &how, f.plan->slots[t - f.items].value, first, n, out, &f.err);
     return refused(ok, &f, err) ? f.err.status : TARE_OK;
 }

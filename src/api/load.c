@@ -101,7 +101,7 @@ static bool take_memory(in_memory *i) {
     memset(i->w->at, 0, l->n * sizeof *i->w->at);
     for (size_t k = 0; k < l->n; k++)
         if (l->held[k] && i->copied[k]) weights_place(i->w, k, item_bytes(&l->items[k]));
-    bool ok = weights_map(i->w, &l->err);
+    bool ok = weights_map(i->w, false, &l->err);
     for (size_t k = 0; ok && k < l->n; k++)
         if (mapped[k]) i->w->at[k] = mapped[k];
     free(mapped);

@@ -20,9 +20,9 @@ void weights_place(tare_weights *w, size_t slot, uint64_t bytes) {
     w->mapped += aligned(bytes);
     w->bytes += bytes;
 }
-bool weights_map(tare_weights *w, tare_error *err) {
+bool weights_map(tare_weights *w, bool sparse, tare_error *err) {
     uint64_t bytes = w->mapped ? w->mapped : 64;
-    char *all = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *all = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | (sparse ? MAP_NORESERVE : 0), -1, 0);
     if (all == MAP_FAILED) {
         error_set(err, TARE_IO, "out_of_memory", NULL, "out of memory: %llu bytes are needed", (unsigned long long)w->bytes);
         return false;
@@ -39,6 +39,7 @@ void weights_drop(tare_weights *w) {
     if (w->all) munmap(w->all, w->mapped);
     for (size_t i = 0; i < w->map_count; i++)
         if (w->maps[i].at) munmap(w->maps[i].at, w->maps[i].bytes);
+    later_drop(w->later);
     arena_free(&w->a);
     free(w);
 }

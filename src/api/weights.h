@@ -12,11 +12,14 @@ struct tare_weights {
     char *all;
     weights_mapping *maps;
     size_t map_count;
+    struct later *later;     /* of tare_init_later() */
     arena a;
     void *at[];              /* where each slot's tensor is; NULL: it is not held. Until weights_map() its offset, plus one */
 };
 tare_weights *weights_new(const tare_item *items, size_t n, tare_error *err);
 void weights_place(tare_weights *w, size_t slot, uint64_t bytes); /* room in the region */
-bool weights_map(tare_weights *w, tare_error *err);               /* takes the region, and offsets become addresses */
+/* Takes the region, and offsets become addresses; sparse: address space alone, where the system lets it. */
+bool weights_map(tare_weights *w, bool sparse, tare_error *err);
 void weights_drop(tare_weights *w);
+void later_drop(struct later *l);
 #endif

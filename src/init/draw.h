@@ -11,6 +11,8 @@ typedef struct draw {
     tare_dtype dtype; /* F32 BF16 F16 F64 */
     uint64_t n;       /* elements; a tensor is one draw, for its end depends on its length */
     double a, b;      /* from, to; or mean, std */
+    bool (*go_on)(void *to); /* asked for every piece, one at a time; false ends it, as if memory had run out. NULL: go on */
+    void *go_on_to;
 } draw;
 
 /* Takes elements [first, first + n). Called by several threads at once, for ranges that do not meet, in any order; false stops. */

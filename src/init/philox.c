@@ -56,7 +56,8 @@ static bool accepted(const job *j, float x, float chance) {
 
 /* Even attempts propose, the odd one after each decides. */
 static void weigh(const job *j, uint64_t at, size_t n, float *x) {
-    draw propose = {DRAW_UNIFORM, TARE_F32, n, (double)j->lo, (double)j->hi}, decide = {DRAW_UNIFORM, TARE_F32, n, 0, 1};
+    draw propose = {.kind = DRAW_UNIFORM, .dtype = TARE_F32, .n = n, .a = (double)j->lo, .b = (double)j->hi};
+    draw decide = {.kind = DRAW_UNIFORM, .dtype = TARE_F32, .n = n, .a = 0, .b = 1};
     float candidate[RUN], chance[RUN];
     bool done[RUN] = {false};
     size_t left = n;

@@ -31,6 +31,7 @@ static void lock_soon(pthread_mutex_t *lock) {
 
 static bool take(job *j, uint32_t *room, uint32_t **raw, uint64_t *first, size_t *n) {
     lock_soon(&j->lock);
+    if (j->next < j->pieces && j->d->go_on && !j->d->go_on(j->d->go_on_to)) j->failed = true;
     bool more = !j->failed && j->next < j->pieces;
     if (more) {
         *first = j->next++ * j->piece;

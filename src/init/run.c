@@ -12,7 +12,7 @@ typedef struct runner {
     const init_plan *p;
     const init_how *how;
     const init_out *out;
-    rng g;
+    rng *g; /* NULL: philox */
     tare_error *err;
 } runner;
 
@@ -94,6 +94,11 @@ static draw draw_of(const init_op *op) {
     if (is_mapped(op)) d.dtype = (tare_dtype)mapped_dtype(op->t, f->formula);
     return d;
 }
+static draw draw_now(const runner *r, const init_op *op) {
+    draw d = draw_of(op);
+    d.go_on = r->how->go_on, d.go_on_to = r->how->go_on_to;
+    return d;
+}
 static const char *name_of(const init_how *how, size_t slot) {
     const tare_item *item = &how->items[slot];
     return item->owner ? item->owner : item->path;
@@ -105,14 +110,14 @@ static void undrawn(runner *r, const init_op *op) {
     else error_set(r->err, TARE_IO, "out_of_memory", NULL, "out of memory while drawing %lld elements", (long long)op->t->elements);
 }
 static bool draw_values(runner *r, const init_op *op, uint64_t first, uint64_t n, void *memory) {
-    draw d = draw_of(op);
+    draw d = draw_now(r, op);
     const init_how *how = r->how;
     double low = op->fill->low, high = op->fill->high;
     bool ok = true;
     if (how->philox && is_truncated(op)) ok = philox_trunc(how->seed, name_of(how, op->slot), &d, low, high, first, n, how->threads, memory);
     else if (how->philox) philox_fill(how->seed, name_of(how, op->slot), &d, first, n, how->threads, memory);
-    else if (is_truncated(op)) ok = draw_trunc(&r->g, &d, low, high, how->threads, memory);
-    else ok = draw_fill(&r->g, &d, how->threads, memory);
+    else if (is_truncated(op)) ok = draw_trunc(r->g, &d, low, high, how->threads, memory);
+    else ok = draw_fill(r->g, &d, how->threads, memory);
     if (!ok) undrawn(r, op);
     return ok;
 }
@@ -124,9 +129,9 @@ static bool draw_orthogonal(runner *r, const init_op *op, void *memory) {
     void *drawn = room(r, n * tare_dtype_bytes(d.dtype));
     double *matrix = drawn ? room(r, n * sizeof *matrix) : NULL;
     bool ok = matrix && draw_values(r, op, 0, n, drawn);
-    for (size_t i = 0; ok && i < n; i++) matrix[i] = values_get(r->g.lanes, d.dtype, drawn, i);
+    for (size_t i = 0; ok && i < n; i++) matrix[i] = values_get(r->g->lanes, d.dtype, drawn, i);
     ok = ok && orthogonal(matrix, rows, n / rows, op->fill->a, r->err);
-    if (ok) values_cast(r->g.lanes, (tare_dtype)t->dtype, matrix, n, memory);
+    if (ok) values_cast(r->g->lanes, (tare_dtype)t->dtype, matrix, n, memory);
     free(matrix);
     free(drawn);
     return ok;
@@ -156,9 +161,9 @@ static bool philox_in_pieces(runner *r, const init_op *op, handing *h) {
     return ok;
 }
 static bool draw_in_pieces(runner *r, const init_op *op) {
-    draw d = draw_of(op);
+    draw d = draw_now(r, op);
     handing h = {r, op->slot, item_bytes(op->t)};
-    return r->how->philox ? philox_in_pieces(r, op, &h) : draw_stream(&r->g, &d, r->how->threads, hand_over, &h);
+    return r->how->philox ? philox_in_pieces(r, op, &h) : draw_stream(r->g, &d, r->how->threads, hand_over, &h);
 }
 /* What torch redraws depends on all of the tensor. */
 static bool needs_all(const runner *r, const init_op *op) {
@@ -191,7 +196,7 @@ static bool drawn(runner *r, const init_op *op, char *memory) {
 static bool passed_over(runner *r, const init_op *op) {
     draw d = draw_of(op);
     if (r->how->philox) return true;
-    if (!is_truncated(op) || draw_trunc_cannot_reject(&d, op->fill->low, op->fill->high)) return draw_skip(&r->g, &d), true;
+    if (!is_truncated(op) || draw_trunc_cannot_reject(&d, op->fill->low, op->fill->high)) return draw_skip(r->g, &d), true;
     void *lost = room(r, all_bytes(op->t));
     bool ok = lost && draw_whole(r, op, lost);
     free(lost);
@@ -227,19 +232,42 @@ static bool end_of(runner *r, size_t i) {
     const init_op *m = &r->p->ops[op->magnitude];
     return !m->live || !is_wanted(r, m->slot) || r->out->done(r->out->to, m->slot);
 }
+bool init_run_to(const init_plan *p, const init_how *how, const init_out *out, init_place *at, size_t end, tare_error *err) {
+    runner r = {.p = p, .how = how, .out = out, .g = &at->g, .err = err};
+    bool ok = true;
+    for (; ok && at->op < end; at->op++) ok = carry_out(&r, &p->ops[at->op]) && end_of(&r, at->op);
+    return ok;
+}
+init_place *init_place_new(tare_error *err) {
+    init_place *at = aligned_alloc(64, (sizeof *at + 63) / 64 * 64); /* the generator's state wants its vectors aligned */
+    if (!at) return error_set(err, TARE_IO, "out_of_memory", NULL, "out of memory"), NULL;
+    at->op = 0;
+    return at;
+}
 bool init_run(const init_plan *p, const init_how *how, const init_out *out, uint32_t *next, tare_error *err) {
-    runner *r = aligned_alloc(64, (sizeof *r + 63) / 64 * 64); /* the generator's state wants its vectors aligned */
-    bool ok = r != NULL;
-    if (!ok) return error_set(err, TARE_IO, "out_of_memory", NULL, "out of memory"), false;
-    *r = (runner){.p = p, .how = how, .out = out, .err = err};
-    rng_seed(&r->g, how->seed);
-    for (size_t i = 0; ok && i < p->op_count; i++) ok = carry_out(r, &p->ops[i]) && end_of(r, i);
+    init_place *at = init_place_new(err);
+    if (!at) return false;
+    if (how->from) at->g = *how->from;
+    else rng_seed(&at->g, how->seed);
+    bool ok = init_run_to(p, how, out, at, p->op_count, err);
     if (ok && next) {
-        float f = rng_float(&r->g);
+        float f = rng_float(&at->g);
         memcpy(next, &f, sizeof f);
     }
-    free(r);
+    free(at);
     return ok;
+}
+static bool is_one_of(const init_plan *p, const init_op *op, bool (*wanted)(void *to, size_t slot), void *to) {
+    if (op->live && wanted(to, op->slot)) return true;
+    return op->magnitude != NO_OP && p->ops[op->magnitude].live && wanted(to, p->ops[op->magnitude].slot);
+}
+void init_span(const init_plan *p, bool (*wanted)(void *to, size_t slot), void *to, size_t *first, size_t *end) {
+    *first = p->op_count, *end = 0;
+    for (size_t i = 0; i < p->op_count; i++) {
+        if (!is_one_of(p, &p->ops[i], wanted, to)) continue;
+        if (*first > i) *first = i;
+        *end = i + 1;
+    }
 }
 
 /* ---- a slice ---- */

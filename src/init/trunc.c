@@ -116,7 +116,9 @@ static bool take_chances(void *to, uint64_t first, uint64_t n, const void *bytes
 
 static bool weigh(rng *g, const draw *d, double lo, double hi, int threads, void *dst) {
     double mode = d->a < lo ? lo : d->a > hi ? hi : d->a, off = (mode - d->a) / d->b;
-    draw candidates = {DRAW_UNIFORM, d->dtype, d->n, lo, hi}, chances = {DRAW_UNIFORM, d->dtype, d->n, 0, 1};
+    draw candidates = *d, chances = *d;
+    candidates.kind = chances.kind = DRAW_UNIFORM;
+    candidates.a = lo, candidates.b = hi, chances.a = 0, chances.b = 1;
     weighing w = {.l = g->lanes, .d = d, .dst = dst, .peak = -0.5 * (off * off), .pending = tarei_malloc(d->n), .more = true};
     if (!w.pending) return false;
     memset(w.pending, 1, d->n);

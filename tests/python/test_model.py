@@ -97,19 +97,9 @@ def test_empty_models_are_on_meta():
     meta = tare.device("meta")
     with meta, meta:
         assert next(small().buffers()).is_meta and repr(tare.get_default_device()) == "device(type='meta')"
-    assert not small().parameters().__next__().is_meta and small().is_pending
+    assert not next(small().parameters()).is_meta and small().is_pending
     with pytest.raises(RuntimeError):
         tare.device("mata")
-
-
-def test_models_take_turns_in_a_stream():
-    tare.manual_seed(3)
-    first, second = small(), small()
-    with tare.device("meta"):
-        empty = small()
-    assert (first._stream.seed, first._turn, second._turn, empty._stream) == (3, 0, 1, None) and tare.initial_seed() == 3
-    tare.manual_seed(3)
-    assert small()._turn == 0
 
 
 def test_a_context_is_its_thread_s():
@@ -226,7 +216,8 @@ def test_import_is_light():
                "print(time.perf_counter() - start)\nprint(*sorted(set(sys.modules) - before))")
     runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.splitlines() for _ in range(5)]
     assert min(float(run[0]) for run in runs) < 0.03
-    assert not {"json", "typing", "inspect", "enum", "re"} & set(runs[0][1].split())
+    heavy = {"json", "typing", "inspect", "enum", "re", "ctypes", "torch", "numpy", "transformers", "ml_dtypes", "tqdm"}
+    assert not heavy & set(runs[0][1].split())
 
 
 def test_a_typed_program_runs():

@@ -34,3 +34,8 @@ def test_device_maps_are_accelerate_s():
 def test_torch_s_own_objects_are_given_and_taken():
     done = reference(HERE / "with_torch.py")
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+
+
+def test_fresh_weights_are_the_reference_s():
+    done = reference(HERE / "reference_weights.py")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]

@@ -47,8 +47,6 @@ def test_without_torch(block):
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_with_torch(block):
-    if block == "init_training":
-        pytest.skip("parameters are not torch's yet")
     done = reference(SEEDS / "run.py", "torch", block)
     assert done.returncode == 0, done.stderr
     assert done.stdout == expected(block, DIFFERENT.get(block, []))

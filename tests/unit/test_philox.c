@@ -19,7 +19,7 @@ enum { MANY = 10000000 };
 enum { MANY = 10000000 };
 #endif
 
-static const draw normal = {DRAW_NORMAL, TARE_F32, 0, 0, 1}, uniform = {DRAW_UNIFORM, TARE_F32, 0, 0, 1};
+static const draw normal = {.kind = DRAW_NORMAL, .dtype = TARE_F32, .b = 1}, uniform = {.kind = DRAW_UNIFORM, .dtype = TARE_F32, .b = 1};
 typedef enum rule { UNIFORM, NORMAL, CUT, CUT_FAR, RULES } rule;
 
 static void *room(size_t bytes) {

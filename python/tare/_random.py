@@ -1,0 +1,131 @@
+"""The random numbers that models are drawn from: torch's stream, of torch's own generator where torch is imported.
+
+Models take turns in it, in the order in which they are made, and nothing is drawn for that: each has its place, and what the next
+one's is follows from how much this one draws.
+"""
+from _thread import allocate_lock
+
+from tare import _tare, _types
+
+UNSEEDED = 67280421310721  # what torch begins with when nobody gave a seed
+MOST_BEFORE = 16           # models that are kept until somebody asks for a place after them
+
+_settling = allocate_lock()
+
+
+class Place:
+    """A place in a stream: of a generator, or after a model that begins at another place."""
+
+    __slots__ = ("_generator", "_before", "_model", "depth")
+
+    def __init__(self, generator=None, before=None, model=None):
+        self._generator = generator
+        self._before = before
+        self._model = model
+        self.depth = 0 if before is None else before.depth + 1
+
+    def __call__(self):
+        """The generator that stands here; it is not to be moved."""
+        with _settling:
+            return self._settle()
+
+    def _settle(self):
+        waiting, at = [], self
+        while at._generator is None:
+            waiting.append(at)
+            at = at._before
+        for after in reversed(waiting):
+            generator = at._generator.copy()
+            generator.pass_model(after._model)
+            after._generator, after._before, after._model, after.depth = generator, None, None, 0
+            at = after
+        return at._generator
+
+
+class _Stream:
+    """A stream of the package's own; `touched` once somebody gave a seed or made a model."""
+
+    __slots__ = ("seed", "tip", "touched")
+
+    def __init__(self, seed, touched):
+        self.seed = seed
+        self.tip = Place(_tare.generator_new(seed))
+        self.touched = touched
+
+
+_stream = None  # made when first asked for; given up when torch is met
+
+
+def _own():
+    global _stream
+    if _stream is None:
+        _stream = _Stream(UNSEEDED, False)
+    return _stream
+
+
+def _read(torch):
+    from ctypes import string_at
+    bytes_of = torch.get_rng_state()
+    return string_at(bytes_of.data_ptr(), bytes_of.numel())
+
+
+def _write(torch, generator):
+    torch.set_rng_state(torch.frombuffer(bytearray(generator.save()), dtype=torch.uint8))
+
+
+def _torch():
+    """torch, if it is imported. Its generator takes over where the own one stands, unless the program has used it already."""
+    global _stream
+    torch = _types.torch()
+    own = _stream
+    if torch is not None and own is not None:
+        _stream = None
+        if own.touched and _read(torch) == _tare.generator_new(UNSEEDED).save():
+            _write(torch, own.tip())
+    return torch
+
+
+def manual_seed(seed):
+    """The weights of models that are made from now on are those that torch draws after ``torch.manual_seed(seed)``.
+
+    Where torch is imported, this is ``torch.manual_seed(seed)``.
+    """
+    global _stream
+    seed = int(seed)
+    if not -0x8000_0000_0000_0000 <= seed <= 0xFFFF_FFFF_FFFF_FFFF:
+        raise RuntimeError(f"a seed has 64 bits, and {seed} has more")
+    torch = _torch()
+    if torch is not None:
+        torch.manual_seed(seed)
+    else:
+        _stream = _Stream(seed % 0x1_0000_0000_0000_0000, True)
+
+
+def initial_seed():
+    """The seed of the stream that new models draw from."""
+    torch = _torch()
+    return _own().seed if torch is None else torch.initial_seed()
+
+
+def reserve(model):
+    """The place of a model that is made now; the next one's is after it."""
+    torch = _torch()
+    if torch is not None:
+        with _settling:
+            start = _tare.generator_load(_read(torch))
+            after = start.copy()
+            after.pass_model(model)
+            _write(torch, after)
+        return Place(start)
+    own = _own()
+    start = own.tip
+    own.touched, own.tip = True, Place(before=start, model=model)
+    if own.tip.depth > MOST_BEFORE:
+        own.tip()
+    return start
+
+
+def here():
+    """The place of a model that draws nothing of its own accord."""
+    torch = _torch()
+    return _own().tip if torch is None else Place(_tare.generator_load(_read(torch)))
