@@ -319,6 +319,9 @@ typedef struct tare_checkpoint tare_checkpoint;
 TARE_API tare_checkpoint *tare_checkpoint_open(const char *path, const tare_checkpoint_options *options, tare_error *err);
 TARE_API void tare_checkpoint_free(tare_checkpoint *c);
 
+/* The folder that config and weights are in; of a repository of the Hub's cache its snapshot. */
+TARE_API const char *tare_checkpoint_dir(const tare_checkpoint *c);
+
 typedef struct tare_stored { /* a tensor in a file */
     const char *key, *file;
     tare_dtype dtype;      /* TARE_DTYPE_COUNT: one that is not known */

@@ -29,22 +29,20 @@ PyObject *files_open(PyObject *module, PyObject *args) {
     return (PyObject *)self;
 }
 
-/* ---- what a model of it is built in ---- */
+/* ---- what a model of it is ---- */
 
-static PyObject *dtype_for(PyObject *self, PyObject *args) {
+static PyObject *model(PyObject *self, PyObject *args) {
     const char *config;
     tare_open_options o = {.class_name = NULL};
     tare_error err = {0};
     tare_model *m;
-    if (!PyArg_ParseTuple(args, "zzz", &config, &o.class_name, &o.auto_class)) return NULL;
+    if (!PyArg_ParseTuple(args, "zzzzz", &config, &o.class_name, &o.auto_class, &o.dtype, &o.attn)) return NULL;
     Py_BEGIN_ALLOW_THREADS
     m = tare_checkpoint_model(FILES(self), config, &o, &err);
     Py_END_ALLOW_THREADS
-    if (!m) return raise_error(&err);
-    PyObject *name = PyUnicode_FromString(tare_dtype_torch(tare_model_dtype(m)));
-    tare_model_free(m);
-    return name;
+    return m ? model_object_new(PyType_GetModuleState(Py_TYPE(self)), m, NULL) : raise_error(&err);
 }
+static PyObject *dir(PyObject *self, void *nothing) { return (void)nothing, PyUnicode_DecodeFSDefault(tare_checkpoint_dir(FILES(self))); }
 
 /* ---- check ---- */
 
@@ -131,12 +129,56 @@ static PyObject *check(PyObject *self, PyObject *args) {
     return report;
 }
 
+/* ---- tensors as they are in the files ---- */
+
+static const tare_stored *stored(PyObject *self, const char *key) {
+    const tare_stored *rows;
+    size_t n = tare_checkpoint_tensors(FILES(self), &rows);
+    const tare_stored *found = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(rows[i].key, key)) found = &rows[i]; /* of a key that two files hold the later one counts */
+    return found;
+}
+static PyObject *tensors(PyObject *self, PyObject *nothing) {
+    const tare_stored *rows;
+    size_t n = tare_checkpoint_tensors(FILES(self), &rows);
+    (void)nothing;
+    PyObject *list = PyList_New((Py_ssize_t)n);
+    for (size_t i = 0; list && i < n; i++) {
+        PyObject *row = Py_BuildValue("(NzNK)", name_of(rows[i].key), dtype_of(rows[i].rank, rows[i].dtype), shape_of(rows[i].rank, rows[i].shape),
+                                      (unsigned long long)rows[i].bytes);
+        if (row) PyList_SET_ITEM(list, (Py_ssize_t)i, row);
+        else Py_CLEAR(list);
+    }
+    return list;
+}
+static PyObject *read_tensor(PyObject *self, PyObject *args) {
+    const char *key;
+    tare_error err = {0};
+    tare_status status;
+    if (!PyArg_ParseTuple(args, "s", &key)) return NULL;
+    const tare_stored *t = stored(self, key);
+    if (!t) return PyErr_Format(PyExc_KeyError, "%s", key);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)t->bytes);
+    if (!bytes) return NULL;
+    char *to = PyBytes_AS_STRING(bytes);
+    Py_BEGIN_ALLOW_THREADS
+    status = tare_checkpoint_read(FILES(self), t, 0, to, (size_t)t->bytes, &err);
+    Py_END_ALLOW_THREADS
+    if (status == TARE_OK) return bytes;
+    Py_DECREF(bytes);
+    return raise_error(&err);
+}
+
 static PyMethodDef methods[] = {
+    {"tensors", tensors, METH_NOARGS, "The tensors of the files: key, dtype, shape, bytes."},
+    {"read", read_tensor, METH_VARARGS, "The bytes of a tensor, by its key."},
     {"check", check, METH_VARARGS, "What the files come to beside a ModelHandle: (model, options)."},
-    {"dtype_for", dtype_for, METH_VARARGS, "torch's name of the dtype that from_pretrained() builds in: (config or None, class, auto class)."},
+    {"model", model, METH_VARARGS, "The empty model to load into: (config or None for that of the folder, class, auto class, dtype, attention)."},
     {NULL, NULL, 0, NULL},
 };
-static PyType_Slot slots[] = {{Py_tp_dealloc, AS_SLOT(dealloc)}, {Py_tp_methods, methods}, {0, NULL}};
+static PyGetSetDef getters[] = {{"dir", dir, NULL, "The folder that config and weights are in.", NULL}, {NULL, NULL, NULL, NULL, NULL}};
+static PyType_Slot slots[] = {{Py_tp_dealloc, AS_SLOT(dealloc)}, {Py_tp_methods, methods}, {Py_tp_getset, getters}, {0, NULL}};
 PyType_Spec checkpoint_spec = {
     .name = "tare._tare.CheckpointHandle", .basicsize = sizeof(checkpoint_object), .flags = Py_TPFLAGS_DEFAULT, .slots = slots,
 };

@@ -1,6 +1,8 @@
 """What a notebook shows: models and modules as a tree that folds, with sizes and devices; configs as tables. No script, nothing from elsewhere."""
 from html import escape
 
+from tare._plan import device_of
+
 _STYLE = """<style>
 .tare{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:inherit;max-width:70em}
 .tare details,.tare .leaf{margin-left:1.2em}.tare summary{cursor:pointer;margin-left:-1.2em}
@@ -36,14 +38,9 @@ class _Node:
         self.tensors, self.kids, self.parameters, self.bytes = [], [], 0, 0
 
 
-def device_of(device_map, path):
-    """The device of the longest key that holds the path, or None."""
-    while True:
-        if path in device_map:
-            return str(device_map[path])
-        if not path:
-            return None
-        path = path.rpartition(".")[0]
+def _device(device_map, path):
+    found = device_of(device_map, path) if device_map else None
+    return None if found is None else str(found)
 
 
 def _tree(module, device_map):
@@ -75,7 +72,7 @@ def _add_up(node, device_map, signs):
     own = []
     devices = set()
     for t, counts in node.tensors:
-        device = device_of(device_map, t._path) if device_map else None
+        device = _device(device_map, t._path)
         devices.add(device)
         own.append((t._path[len(node.path):], t._sizes, t._dtype_name, device, counts))
         if counts:
@@ -119,8 +116,10 @@ def _head(run, model, order):
     node = run[0]
     names = node.name if len(run) == 1 else f"{node.name}-{run[-1].name}: {len(run)} x"
     text = model._handle.module_text(node.index)[:-1] if not node.kids and node.path else node.class_name
-    size = f"{len(run)} x " if len(run) > 1 else ""
-    size = f'<span class="size">{size}{node.parameters:,} <span class="dim">({escape(bytes_text(node.bytes))})</span></span>' if node.bytes else ""
+    size = ""
+    if node.bytes:
+        size = f"{len(run)} x " if len(run) > 1 else ""
+        size = f'<span class="size">{size}{node.parameters:,} <span class="dim">({escape(bytes_text(node.bytes))})</span></span>'
     label = f'<span class="dim">({escape(names)})</span> ' if names else ""
     return f"{size}{label}{escape(text)}{_tags(node, order) if order else ''}"
 
@@ -149,12 +148,15 @@ def _loads(top, device_map, order):
         node = pending.pop()
         pending += node.kids
         for t, counts in node.tensors:
-            device = device_of(device_map, t._path)
+            device = _device(device_map, t._path)
             if counts and device is not None:
                 loads[device] += t.nbytes
     most = max(loads.values(), default=0) or 1
-    rows = (f'<tr><td>{escape(device)}</td><td><span class="room"><span class="bar" style="width:{100 * load / most:.1f}%;'
-            f'background:{_colour(device, order)}">&nbsp;</span></span></td><td>{escape(bytes_text(load))}</td></tr>' for device, load in loads.items())
+    rows = []
+    for device, load in loads.items():
+        style = f"width:{100 * load / most:.1f}%;background:{_colour(device, order)}"
+        rows.append(f'<tr><td>{escape(device)}</td><td><span class="room"><span class="bar" style="{style}">&nbsp;</span></span></td>'
+                    f"<td>{escape(bytes_text(load))}</td></tr>")
     return f"<table>{''.join(rows)}</table>"
 
 

@@ -25,11 +25,16 @@ class Tensor(_tare.Tensor):
 
     @property
     def device(self):
-        return device_named(self._model._places[not self._is_parameter])
+        return device_named(self._place)
 
     @property
     def is_meta(self):
-        return self._model._places[not self._is_parameter] == "meta"
+        return self._place == "meta"
+
+    @property
+    def _place(self):
+        place = self._model._places[not self._is_parameter]
+        return "cpu" if place == "meta" and self._is_held else place
 
     @property
     def itemsize(self):

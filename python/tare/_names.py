@@ -6,7 +6,7 @@ DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "int16"
 DTYPE_ALIASES = {"float": "float32", "half": "float16", "double": "float64", "long": "int64", "int": "int32", "short": "int16"}
 CONFIG_NAMES = ("AutoConfig", "PreTrainedConfig", "PretrainedConfig")
 # Functions, by the module that has them.
-FUNCTIONS = {"infer_auto_device_map": "_plan", "get_balanced_memory": "_plan"}
+FUNCTIONS = {"infer_auto_device_map": "_plan", "get_balanced_memory": "_plan", "load_checkpoint_in_model": "_load", "layers": "_load"}
 MODEL_NAMES = ("GenerationConfig", "Module", "Parameter", "PreTrainedModel", "Tensor")
 
 

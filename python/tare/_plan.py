@@ -33,6 +33,16 @@ def _host():
     return {int(name) if numbered else name: size for name, numbered, size in _tare.host_memory()}
 
 
+def device_of(device_map, path):
+    """The device of the longest key that holds the path, or None."""
+    while True:
+        if path in device_map:
+            return device_map[path]
+        if not path:
+            return None
+        path = path.rpartition(".")[0]
+
+
 def _words(names):
     return [] if names is None else [names] if isinstance(names, str) else list(names)
 
