@@ -32,6 +32,7 @@ typedef struct model_object {
     tare_model *m;
     storage *held;      /* NULL: there are no weights, or nobody has asked for one yet */
     PyObject *start;    /* until then: what says where in the stream of random numbers they begin. NULL: nothing is drawn */
+    bool drawn;         /* somebody has looked at a value, or it was loaded */
     place places[2];    /* of parameters, of buffers, that are not held */
     PyObject *owner;    /* of a second view of a model: the model_object that m belongs to */
 } model_object;
@@ -110,7 +111,9 @@ tare_item tensor_item(PyObject *tensor);
 PyObject *tensor_is_held(PyObject *tensor, void *nothing);
 /* The memory of a tensor, made now if it has to be; *held is kept for the caller. NULL with an exception. */
 void *tensor_data(PyObject *tensor, storage **held);
+void *tensor_room(PyObject *tensor, storage **held); /* the same, and nothing is made */
 PyObject *tensor_dlpack(PyObject *self, PyObject *args, PyObject *named);
+PyObject *tensor_dlpack_room(PyObject *self, PyObject *nothing);
 PyObject *tensor_dlpack_device(PyObject *self, PyObject *nothing);
 PyObject *tensor_flat(PyObject *self, PyObject *nothing);
 PyObject *tensor_data_ptr(PyObject *self, PyObject *nothing);

@@ -108,10 +108,20 @@ static bool read_device(PyObject *o) {
     if (type == DL_CPU && id == 0) return true;
     return PyErr_SetString(PyExc_BufferError, "weights are in this machine's memory, and not copied to other devices from here"), false;
 }
+/* Takes what is held. */
+static PyObject *exported(PyObject *self, void *data, storage *held, bool versioned, bool make_copy) {
+    tare_item item = tensor_item(self);
+    dl_dtype dtype;
+    export *e = PyMem_RawMalloc(sizeof *e + 2 * (size_t)item.rank * sizeof *e->sizes);
+    if (!e) return storage_drop(held), PyErr_NoMemory();
+    e->held = held, e->copy = NULL;
+    if (!dtype_of(item.dtype, &dtype) || (make_copy && !copied(e, &item, &data))) return done(e), NULL;
+    dl_tensor t = tensor_of(&item, data, dtype, e->sizes);
+    return handed_out(e, &t, versioned, make_copy);
+}
 PyObject *tensor_dlpack(PyObject *self, PyObject *args, PyObject *named) {
     static const char *const names[] = {"stream", "max_version", "dl_device", "copy", NULL};
     PyObject *stream = Py_None, *version = Py_None, *device = Py_None, *copy = Py_None;
-    dl_dtype dtype;
     bool versioned;
     if (!PyArg_ParseTupleAndKeywords(args, named, "|$OOOO", (char **)names, &stream, &version, &device, &copy)) return NULL;
     if (stream != Py_None) return PyErr_SetString(PyExc_BufferError, "memory of this machine has no streams: stream is None"), NULL;
@@ -119,13 +129,12 @@ PyObject *tensor_dlpack(PyObject *self, PyObject *args, PyObject *named) {
     int make_copy = copy == Py_None ? 0 : PyObject_IsTrue(copy);
     storage *held;
     void *data = make_copy < 0 ? NULL : tensor_data(self, &held);
-    if (!data) return NULL;
-    tare_item item = tensor_item(self);
-    export *e = PyMem_RawMalloc(sizeof *e + 2 * (size_t)item.rank * sizeof *e->sizes);
-    if (!e) return storage_drop(held), PyErr_NoMemory();
-    e->held = held, e->copy = NULL;
-    if (!dtype_of(item.dtype, &dtype) || (make_copy && !copied(e, &item, &data))) return done(e), NULL;
-    dl_tensor t = tensor_of(&item, data, dtype, e->sizes);
-    return handed_out(e, &t, versioned, make_copy);
+    return data ? exported(self, data, held, versioned, make_copy) : NULL;
+}
+PyObject *tensor_dlpack_room(PyObject *self, PyObject *nothing) {
+    (void)nothing;
+    storage *held;
+    void *data = tensor_room(self, &held);
+    return data ? exported(self, data, held, false, false) : NULL;
 }
 PyObject *tensor_dlpack_device(PyObject *self, PyObject *nothing) { return (void)self, (void)nothing, Py_BuildValue("(ii)", DL_CPU, 0); }

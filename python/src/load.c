@@ -42,7 +42,7 @@ PyObject *model_load(PyObject *self, PyObject *args) {
     storage *made = storage_new(w, NULL), *before = m->held;
     if (!made) return NULL;
     if (!alone) made->under = before;
-    m->held = made;
+    m->held = made, m->drawn = true;
     Py_CLEAR(m->start);
     if (alone) storage_drop(before);
     Py_RETURN_NONE;

@@ -20,7 +20,7 @@ PyObject *model_object_new(state *s, tare_model *m, PyObject *owner) {
     model_object *self = PyObject_New(model_object, s->model);
     if (!self) return owner ? NULL : (tare_model_free(m), NULL);
     self->m = m;
-    self->held = NULL, self->start = NULL, self->owner = owner;
+    self->held = NULL, self->start = NULL, self->drawn = false, self->owner = owner;
     Py_XINCREF(owner);
     self->places[0] = self->places[1] = PLACE_META;
     return (PyObject *)self;
@@ -216,7 +216,7 @@ static PyMethodDef methods[] = {
 };
 static PyGetSetDef getters[] = {
     {"users", model_users, NULL, "How many views and tensors share the memory that is held.", NULL},
-    {"is_drawn", model_is_drawn, NULL, "Whether any of its weights has been asked for.", NULL},
+    {"is_drawn", model_is_drawn, NULL, "Whether anybody has looked at a value, or it was loaded.", NULL},
     {"class_name", class_name, NULL, "The model class.", NULL},
     {"dtype", dtype, NULL, "The dtype of the first floating parameter, as torch names it.", NULL},
     {"note", note, NULL, "A remark on how the class was chosen, or None.", NULL},

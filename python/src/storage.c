@@ -83,7 +83,10 @@ bool patience_end(patience *p) {
 
 /* ---- a model's weights ---- */
 
-static place place_named(const char *name) { return !strcmp(name, "meta") ? PLACE_META : !strcmp(name, "cpu") ? PLACE_HERE : PLACE_ELSEWHERE; }
+static place place_named(const char *name) {
+    if (!strcmp(name, "meta")) return PLACE_META;
+    return !strcmp(name, "cpu") || !strncmp(name, "cpu:", 4) ? PLACE_HERE : PLACE_ELSEWHERE;
+}
 PyObject *model_hold(PyObject *self, PyObject *args) {
     model_object *m = (model_object *)self;
     const char *places[2];
@@ -119,9 +122,10 @@ static bool begin(model_object *m) {
     return true;
 }
 /* With the weights kept meanwhile. */
-static bool make(const model_object *m, const storage *s, const tare_item *const *tensors, size_t n) {
+static bool make(model_object *m, const storage *s, const tare_item *const *tensors, size_t n) {
     patience p;
     tare_error err = {0};
+    m->drawn = true;
     patience_begin(&p, "drawing", m->m);
     tare_status status = s->w ? tare_weights_need(s->w, tensors, n, &p.how, &err) : TARE_OK;
     if (!patience_end(&p)) return false;
@@ -148,7 +152,7 @@ PyObject *model_draw(PyObject *self, PyObject *nothing) {
     if (!made) return NULL;
     Py_RETURN_NONE;
 }
-PyObject *model_is_drawn(PyObject *self, void *nothing) { return (void)nothing, PyBool_FromLong(((model_object *)self)->held != NULL); }
+PyObject *model_is_drawn(PyObject *self, void *nothing) { return (void)nothing, PyBool_FromLong(((model_object *)self)->drawn); }
 
 /* ---- a tensor of it ---- */
 
@@ -164,7 +168,7 @@ PyObject *tensor_is_held(PyObject *tensor, void *nothing) {
     (void)nothing;
     return PyBool_FromLong(storage_of(model_of(tensor)->held, ((tensor_object *)tensor)->item, &data, &held) != NULL);
 }
-void *tensor_data(PyObject *tensor, storage **held) {
+void *tensor_room(PyObject *tensor, storage **held) {
     model_object *m = model_of(tensor);
     const tare_item *item = ((tensor_object *)tensor)->item;
     void *data;
@@ -175,7 +179,14 @@ void *tensor_data(PyObject *tensor, storage **held) {
     if (!s && begin(m)) s = storage_of(m->held, item, &data, &as_held);
     if (!s) return PyErr_Occurred() ? NULL : (PyErr_Format(PyExc_NotImplementedError, "%s was not loaded", item->path), NULL);
     *held = storage_keep(m->held); /* another thread may load others meanwhile */
-    if (make(m, s, &item, 1)) return data;
+    return data;
+}
+void *tensor_data(PyObject *tensor, storage **held) {
+    const tare_item *item = ((tensor_object *)tensor)->item;
+    void *data = tensor_room(tensor, held);
+    tare_item as_held;
+    const storage *s = data ? storage_of(*held, item, &data, &as_held) : NULL;
+    if (!s || make(model_of(tensor), s, &item, 1)) return data;
     storage_drop(*held);
     return NULL;
 }

@@ -64,6 +64,7 @@ static PyMethodDef methods[] = {
     {"data_ptr", tensor_data_ptr, METH_NOARGS, "The address of its first element."},
     {"_flat", tensor_flat, METH_NOARGS, "Its elements in a row, as numbers of Python."},
     {"__dlpack__", (PyCFunction)(void (*)(void))tensor_dlpack, METH_VARARGS | METH_KEYWORDS, "Its memory, as other libraries take it over."},
+    {"_room", tensor_dlpack_room, METH_NOARGS, "That memory before anything is drawn into it, by DLPack."},
     {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, "Where that memory is."},
     {NULL, NULL, 0, NULL},
 };

@@ -206,6 +206,11 @@ class PreTrainedModel(Module):
 
     def to_transformers(self):
         """The same model as transformers makes it, which runs: its weights are this one's, in the same memory."""
+        try:
+            import torch  # noqa: F401
+            import transformers  # noqa: F401
+        except ImportError as e:
+            raise ImportError(f"to_transformers() needs the packages torch and transformers: {e}") from e
         from tare._torch import to_transformers
         return to_transformers(self)
 

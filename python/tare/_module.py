@@ -104,7 +104,7 @@ class Parameter(Tensor):
 
 def given(tensor, as_parameter=True):
     """What a program gets for a tensor: where it has values and torch is imported, torch's own over the same memory."""
-    if tensor.is_meta or torch() is None:
+    if torch() is None or tensor.device.type != "cpu":
         return tensor
     from tare._torch import tensor_of
     return tensor_of(tensor) if as_parameter else tensor_of(tensor).detach()

@@ -3,14 +3,15 @@
 Models take turns in it, in the order in which they are made, and nothing is drawn for that: each has its place, and what the next
 one's is follows from how much this one draws.
 """
-from _thread import allocate_lock
+import os
+from _thread import RLock
 
 from tare import _tare, _types
 
-UNSEEDED = 67280421310721  # what torch begins with when nobody gave a seed
 MOST_BEFORE = 16           # models that are kept until somebody asks for a place after them
 
-_settling = allocate_lock()
+# Held by whoever moves a generator on: models of many threads take turns, too.
+_turn = RLock()
 
 
 class Place:
@@ -26,7 +27,7 @@ class Place:
 
     def __call__(self):
         """The generator that stands here; it is not to be moved."""
-        with _settling:
+        with _turn:
             return self._settle()
 
     def _settle(self):
@@ -43,14 +44,14 @@ class Place:
 
 
 class _Stream:
-    """A stream of the package's own; `touched` once somebody gave a seed or made a model."""
+    """A stream of the package's own; one that nobody gave a seed begins anywhere, as torch's does."""
 
-    __slots__ = ("seed", "tip", "touched")
+    __slots__ = ("seed", "tip", "is_seeded")
 
-    def __init__(self, seed, touched):
-        self.seed = seed
-        self.tip = Place(_tare.generator_new(seed))
-        self.touched = touched
+    def __init__(self, seed=None):
+        self.is_seeded = seed is not None
+        self.seed = seed if self.is_seeded else int.from_bytes(os.urandom(8), "little")
+        self.tip = Place(_tare.generator_new(self.seed))
 
 
 _stream = None  # made when first asked for; given up when torch is met
@@ -59,7 +60,7 @@ _stream = None  # made when first asked for; given up when torch is met
 def _own():
     global _stream
     if _stream is None:
-        _stream = _Stream(UNSEEDED, False)
+        _stream = _Stream()
     return _stream
 
 
@@ -73,14 +74,20 @@ def _write(torch, generator):
     torch.set_rng_state(torch.frombuffer(bytearray(generator.save()), dtype=torch.uint8))
 
 
+def _is_as_imported(torch):
+    """Nothing was drawn, and the seed is one of the large numbers that torch finds for itself."""
+    seed = torch.initial_seed()
+    return seed >= 1 << 32 and _read(torch) == _tare.generator_new(seed).save()
+
+
 def _torch():
-    """torch, if it is imported. Its generator takes over where the own one stands, unless the program has used it already."""
+    """torch, if it is imported. Its generator then goes on where a seed has led to here, unless the program has used it already."""
     global _stream
     torch = _types.torch()
     own = _stream
     if torch is not None and own is not None:
         _stream = None
-        if own.touched and _read(torch) == _tare.generator_new(UNSEEDED).save():
+        if own.is_seeded and _is_as_imported(torch):
             _write(torch, own.tip())
     return torch
 
@@ -98,7 +105,7 @@ def manual_seed(seed):
     if torch is not None:
         torch.manual_seed(seed)
     else:
-        _stream = _Stream(seed % 0x1_0000_0000_0000_0000, True)
+        _stream = _Stream(seed % 0x1_0000_0000_0000_0000)
 
 
 def initial_seed():
@@ -109,20 +116,20 @@ def initial_seed():
 
 def reserve(model):
     """The place of a model that is made now; the next one's is after it."""
-    torch = _torch()
-    if torch is not None:
-        with _settling:
+    with _turn:
+        torch = _torch()
+        if torch is not None:
             start = _tare.generator_load(_read(torch))
             after = start.copy()
             after.pass_model(model)
             _write(torch, after)
-        return Place(start)
-    own = _own()
-    start = own.tip
-    own.touched, own.tip = True, Place(before=start, model=model)
-    if own.tip.depth > MOST_BEFORE:
-        own.tip()
-    return start
+            return Place(start)
+        own = _own()
+        start = own.tip
+        own.tip = Place(before=start, model=model)
+        if own.tip.depth > MOST_BEFORE:
+            own.tip()
+        return start
 
 
 def here():

@@ -1,16 +1,64 @@
 """torch's own parameters and tensors over a model's memory, and transformers' own model."""
-from tare._types import torch
+import torch
+
+# What tells of a parameter without its values; whatever else is done with one draws them.
+_ABOUT = {getattr(torch.Tensor, name).__get__ for name in (
+    "device", "dtype", "grad", "grad_fn", "is_cpu", "is_cuda", "is_leaf", "is_meta", "is_sparse", "itemsize", "layout", "nbytes", "ndim",
+    "requires_grad", "retains_grad", "shape")}
+_ABOUT |= {getattr(torch.Tensor, name) for name in (
+    "__hash__", "__len__", "dim", "element_size", "is_complex", "is_contiguous", "is_floating_point", "ndimension", "nelement", "numel",
+    "requires_grad_", "size", "stride")}
+_ABOUT |= {torch.Tensor.grad.__set__, torch.Tensor.requires_grad.__set__, torch.is_floating_point, torch.is_complex, torch.numel}
+
+
+class Parameter(torch.nn.Parameter):
+    """A parameter that nobody has looked at yet: drawn, and torch's own and nothing else, with the first look at its values."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func not in _ABOUT:
+            _draw_all(args)
+            _draw_all(kwargs.values())
+        with torch._C.DisableTorchFunctionSubclass():
+            return func(*args, **kwargs)
+
+    def __deepcopy__(self, memo):
+        _draw(self)
+        return self.__deepcopy__(memo)
+
+
+def _draw_all(values):
+    for value in values:
+        if type(value) is Parameter:
+            _draw(value)
+        elif isinstance(value, (list, tuple)):
+            _draw_all(value)
+        elif isinstance(value, dict):
+            _draw_all(value.values())
+
+
+def _draw(parameter):
+    view = parameter.__dict__.get("_tare")
+    if view is not None:
+        view.data_ptr()
+        parameter.__dict__.pop("_tare", None)
+    parameter.__class__ = torch.nn.Parameter
+
+
+def _parameter(tensor):
+    # A view of its own, for the model keeps the parameter: it does not keep the model.
+    view = tensor._model._handle.find(tensor._path, type(tensor), type(tensor))
+    made = torch.Tensor._make_subclass(Parameter, torch.from_dlpack(view._room()), tensor._trainable)
+    made.__dict__["_tare"] = view
+    return made
 
 
 def tensor_of(tensor):
     """torch's tensor of this one, a torch.nn.Parameter of a parameter: the same object every time, and of tied ones the same."""
     made, key = tensor._model._made, tensor._owner or tensor._path
     if key not in made:
-        library = torch()
-        new = library.from_dlpack(tensor)
-        if tensor._is_parameter:
-            new = library.nn.Parameter(new, requires_grad=tensor._trainable)
-        made.setdefault(key, new)
+        made.setdefault(key, _parameter(tensor) if tensor._is_parameter else torch.from_dlpack(tensor))
     return made[key]
 
 
@@ -52,15 +100,17 @@ def _exchange(module, prefix, tensors, exchanged):
     for held in (module._parameters, module._buffers):
         for name, old in list(held.items()):
             tensor = tensors.get(prefix + name)
-            if old is None or tensor is None or tensor.is_meta:
+            if old is None or tensor is None or tensor.device.type != "cpu":
                 continue
-            exchanged[id(old)] = old, tensor_of(tensor)
+            new = tensor_of(tensor)
+            _draw_all([new])
+            exchanged[id(old)] = old, new
             setattr(module, name, exchanged[id(old)][1])
 
 
 def _plain_tensors(module):
     """Tensors that are attributes of a module, neither parameters nor buffers."""
-    return {name: value for name, value in vars(module).items() if isinstance(value, torch().Tensor)}
+    return {name: value for name, value in vars(module).items() if isinstance(value, torch.Tensor)}
 
 
 def _exchange_others(modules, exchanged, made_again):
@@ -81,19 +131,18 @@ def to_transformers(model):
     """transformers' model of the same class, made empty from the same config, that takes over the memory of the weights."""
     import transformers
     from transformers.initialization import no_init_weights
-    library = torch()
     made_by = _class_named(transformers, type(model).__name__, model.config.model_type)
 
     def build():
         config = _config_of(transformers, model.config)
-        with library.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]):
             return made_by(config) if model._plain else made_by._from_config(config, dtype=config.dtype)
 
     def build_here():
-        with library.device("cpu"), no_init_weights():
+        with torch.device("cpu"), no_init_weights():
             return build()
 
-    with library.device("meta"):
+    with torch.device("meta"):
         theirs = build()
     if model.device.type == "meta":
         return theirs.train(model.training)

@@ -55,9 +55,10 @@ def compare(ours, theirs, nearly):
     own, their = tensors(ours), tensors(theirs)
     same("names", [name for name, _ in own], [name for name, _ in their])
     for (name, a), (_, b) in zip(own, their):
-        same(f"{name}: shape, dtype, gradient", (a.shape, a.dtype, a.requires_grad, type(a)), (b.shape, b.dtype, b.requires_grad, type(b)))
+        same(f"{name}: shape, dtype, gradient", (a.shape, a.dtype, a.requires_grad), (b.shape, b.dtype, b.requires_grad))
         if not (torch.allclose(a, b, atol=1e-5) if nearly else torch.equal(a, b)):
             same(f"{name}: its values", "", f"differ by {(a.double() - b.double()).abs().max()}")
+        same(f"{name}: its type", type(a), type(b))
 
 
 def compare_running(ours, theirs, nearly):

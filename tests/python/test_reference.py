@@ -39,3 +39,13 @@ def test_torch_s_own_objects_are_given_and_taken():
 def test_fresh_weights_are_the_reference_s():
     done = reference(HERE / "reference_weights.py")
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+
+
+def test_weights_are_torch_s_own():
+    done = reference(HERE / "weights_with_torch.py")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+
+
+def test_examples_that_need_torch():
+    done = reference(HERE / "docs_with_torch.py")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
