@@ -178,28 +178,36 @@ def _value(value):
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def _rows(values, changed, parts):
-    for key, value in values.items():
-        if key in parts:
-            inner = changed.get(key) if isinstance(changed.get(key), dict) else {}
-            yield (f"<tr><td>{escape(key)}</td><td><details><summary>{escape(type(parts[key]).__name__)}</summary>"
-                   f"{_table(parts[key], inner)}</details></td></tr>")
-            continue
-        text = escape(_value(value))
-        if len(text) > 200:
-            text = f"<details><summary>{len(value)} entries</summary>{text}</details>" if isinstance(value, (dict, list)) else text
-        bold = ("<b>", "</b>") if key in changed else ("", "")
-        yield f"<tr><td>{bold[0]}{escape(str(key))}{bold[1]}</td><td>{text}</td></tr>"
+def _defaults(config):
+    """What a config of that class is when nothing is said; some have to be told something."""
+    try:
+        return type(config)().to_dict()
+    except ValueError:
+        return None
 
 
-def _table(config, changed):
+def _row(key, value, part, stands_out):
+    if part is not None:
+        return f"<tr><td>{escape(key)}</td><td><details><summary>{escape(type(part).__name__)}</summary>{_table(part)}</details></td></tr>"
+    text = escape(_value(value))
+    if len(text) > 200 and isinstance(value, (dict, list)):
+        text = f"<details><summary>{len(value)} entries</summary>{text}</details>"
+    name = f"<b>{escape(str(key))}</b>" if stands_out else escape(str(key))
+    return f"<tr><td>{name}</td><td>{text}</td></tr>"
+
+
+def _table(config):
     from tare._config import PreTrainedConfig
-    values = config.to_dict()
-    parts = {key: part for key in values for part in [getattr(config, key, None)] if isinstance(part, PreTrainedConfig)}
-    return f"<table>{''.join(_rows(values, changed, parts))}</table>"
+    defaults = _defaults(config)
+    rows = []
+    for key, value in config.to_dict().items():
+        part = getattr(config, key, None) if isinstance(value, dict) else None
+        stands_out = defaults is not None and (key not in defaults or defaults[key] != value)
+        rows.append(_row(key, value, part if isinstance(part, PreTrainedConfig) else None, stands_out))
+    return f"<table>{''.join(rows)}</table>"
 
 
 def of_config(config):
     """All values; those that are not the defaults stand out."""
     head = f'{escape(type(config).__name__)} <span class="dim">{escape(str(config.model_type))}</span>'
-    return f'{_STYLE}<div class="tare"><details open><summary>{head}</summary>{_table(config, config.to_diff_dict())}</details></div>'
+    return f'{_STYLE}<div class="tare"><details open><summary>{head}</summary>{_table(config)}</details></div>'
