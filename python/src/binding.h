@@ -24,6 +24,7 @@ typedef struct storage {
     _Atomic size_t users;
     tare_weights *w;
     tare_window *window;   /* in their place: one layer at a time */
+    bool fresh;            /* room to draw all in, for those parts of the model alone that lie here */
     struct storage *under; /* where those tensors are that this one does not hold; NULL: nowhere */
 } storage;
 typedef enum place { PLACE_HERE, PLACE_META, PLACE_ELSEWHERE } place;
@@ -78,8 +79,8 @@ PyObject *tensor_object_new(state *s, PyTypeObject *of, PyObject *model, const t
 
 storage *storage_new(tare_weights *w, tare_window *window); /* takes the one that is not NULL; NULL frees it, with an exception */
 storage *storage_keep(storage *s);
-/* The one of the chain that holds a tensor, or NULL; with its memory, and as it is held. */
-const storage *storage_of(const storage *s, const tare_item *tensor, void **data, tare_item *as_held);
+/* The one of the chain that holds a tensor of the model, or NULL; with its memory, and as it is held. */
+const storage *storage_of(const model_object *m, const storage *s, const tare_item *tensor, void **data, tare_item *as_held);
 void storage_drop(storage *s); /* without the lock too, and NULL is fine */
 
 /* Works without the lock until the end, looking out for signals that the interpreter should see to. */
@@ -101,6 +102,7 @@ PyObject *model_draw(PyObject *self, PyObject *nothing);
 PyObject *model_is_drawn(PyObject *self, void *nothing);
 PyObject *model_part(PyObject *self, PyObject *nothing);
 PyObject *model_load(PyObject *self, PyObject *args);
+PyObject *model_save(PyObject *self, PyObject *args);
 PyObject *model_load_over(PyObject *self, PyObject *args);
 PyObject *model_window(PyObject *self, PyObject *args);
 PyObject *model_window_load(PyObject *self, PyObject *unit);

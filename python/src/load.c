@@ -48,17 +48,48 @@ PyObject *model_load(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static bool holds_all(const model_object *m) {
+    if (!m->held || !m->held->w) return false;
+    for (size_t i = 0, n = tare_tensor_count(m->m); i < n; i++) {
+        tare_item held;
+        if (!tare_weights_item(m->held->w, tare_tensor_at(m->m, i), &held)) return false;
+    }
+    return true;
+}
+/* Into a folder, all of them; the model has drawn what was not there. */
+PyObject *model_save(PyObject *self, PyObject *args) {
+    model_object *m = (model_object *)self;
+    const char *folder, *size;
+    tare_save_options how = {.force = true};
+    tare_error err = {0};
+    patience p;
+    if (!PyArg_ParseTuple(args, "ss", &folder, &size)) return NULL;
+    if (tare_size_parse(size, &how.max_shard_bytes) != TARE_OK)
+        return PyErr_Format(PyExc_ValueError, "max_shard_size is a number of bytes or a size such as 5GB, not %s", size);
+    if (!holds_all(m))
+        return PyErr_Format(PyExc_NotImplementedError, "%s was loaded in parts, which are not saved: from_pretrained() loads it whole",
+                            tare_model_class(m->m));
+    storage *held = storage_keep(m->held);
+    patience_begin(&p, "saving", m->m);
+    how.progress = p.how.progress, how.progress_to = &p;
+    tare_status status = tare_save(m->m, held->w, folder, &how, &err);
+    storage_drop(held);
+    if (!patience_end(&p)) return NULL;
+    if (status != TARE_OK) return raise_error(&err);
+    Py_RETURN_NONE;
+}
+
 /* ---- over those that are there ---- */
 
-typedef struct over { const tare_model *m; const storage *held; const char *refused; } over;
+typedef struct over { const model_object *m; const storage *held; const char *refused; } over;
 static void *memory_of(void *to, const tare_item *tensor, uint64_t n) {
     over *v = to;
     void *data;
     tare_item held;
-    const tare_item *own = tare_tensor_find(v->m, tensor->path);
+    const tare_item *own = tare_tensor_find(v->m->m, tensor->path);
     uint64_t bytes = tare_dtype_bytes(tensor->dtype);
     for (int i = 0; i < tensor->rank; i++) bytes *= (uint64_t)tensor->shape[i];
-    if (own && storage_of(v->held, own, &data, &held) && held.dtype == tensor->dtype && bytes == n) return data;
+    if (own && storage_of(v->m, v->held, own, &data, &held) && held.dtype == tensor->dtype && bytes == n) return data;
     v->refused = own ? own->path : "";
     return NULL;
 }
@@ -78,7 +109,7 @@ PyObject *model_load_over(PyObject *self, PyObject *args) {
         !words_of(list, &only))
         return NULL;
     storage *held = m->held ? storage_keep(m->held) : NULL;
-    over v = {.m = m->m, .held = held};
+    over v = {.m = m, .held = held};
     tare_receiver receiver = {.memory = memory_of, .piece = no_piece, .to = &v};
     o.only = only;
     patience_begin(&p, "loading", m->m);

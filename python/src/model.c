@@ -208,6 +208,7 @@ static PyMethodDef methods[] = {
     {"hold", model_hold, METH_VARARGS, "Gives it weights: where parameters and buffers lie, and what makes the generator that draws them."},
     {"part", model_part, METH_NOARGS, "A second view of the model, with weights of its own; it begins with those that are held."},
     {"load", model_load, METH_VARARGS, "Loads weights: (checkpoint, how, only, device map, device, mapped, seed, in place of all others)."},
+    {"save", model_save, METH_VARARGS, "Writes a checkpoint: (folder, largest file as a size)."},
     {"load_over", model_load_over, METH_VARARGS, "Loads into the memory that is held: (checkpoint, how, only)."},
     {"window", model_window, METH_VARARGS, "Loads layer by layer, (checkpoint, how): the layers as (path, class, bytes)."},
     {"window_load", model_window_load, METH_O, "Loads the layer of that number in place of the one before."},

@@ -8,7 +8,7 @@ storage *storage_new(tare_weights *w, tare_window *window) {
     storage *s = PyMem_RawMalloc(sizeof *s);
     if (!s) return tare_weights_free(w), tare_window_free(window), PyErr_NoMemory(), NULL;
     atomic_init(&s->users, 1);
-    s->w = w, s->window = window, s->under = NULL;
+    s->w = w, s->window = window, s->fresh = false, s->under = NULL;
     return s;
 }
 storage *storage_keep(storage *s) { return atomic_fetch_add(&s->users, 1), s; }
@@ -21,8 +21,9 @@ void storage_drop(storage *s) {
         s = under;
     }
 }
-const storage *storage_of(const storage *s, const tare_item *tensor, void **data, tare_item *as_held) {
+const storage *storage_of(const model_object *m, const storage *s, const tare_item *tensor, void **data, tare_item *as_held) {
     for (; s; s = s->under) {
+        if (s->fresh && m->places[tensor->kind == TARE_BUFFER] != PLACE_HERE) continue;
         if (s->window) *data = tare_window_data(s->window, tensor, as_held);
         else *data = tare_weights_item(s->w, tensor, as_held) ? tare_weights_data(s->w, tensor) : NULL;
         if (*data) return s;
@@ -116,6 +117,7 @@ static bool begin(model_object *m) {
     if (!made) return false;
     if (m->held) storage_drop(made);
     else {
+        made->fresh = true;
         m->held = made;
         Py_CLEAR(m->start);
     }
@@ -160,23 +162,23 @@ static model_object *model_of(PyObject *tensor) { return (model_object *)((tenso
 tare_item tensor_item(PyObject *tensor) {
     void *data;
     tare_item item = *((tensor_object *)tensor)->item, held;
-    return storage_of(model_of(tensor)->held, ((tensor_object *)tensor)->item, &data, &held) ? held : item;
+    return storage_of(model_of(tensor), model_of(tensor)->held, ((tensor_object *)tensor)->item, &data, &held) ? held : item;
 }
 PyObject *tensor_is_held(PyObject *tensor, void *nothing) {
     void *data;
     tare_item held;
     (void)nothing;
-    return PyBool_FromLong(storage_of(model_of(tensor)->held, ((tensor_object *)tensor)->item, &data, &held) != NULL);
+    return PyBool_FromLong(storage_of(model_of(tensor), model_of(tensor)->held, ((tensor_object *)tensor)->item, &data, &held) != NULL);
 }
 void *tensor_room(PyObject *tensor, storage **held) {
     model_object *m = model_of(tensor);
     const tare_item *item = ((tensor_object *)tensor)->item;
     void *data;
     tare_item as_held;
-    const storage *s = storage_of(m->held, item, &data, &as_held);
+    const storage *s = storage_of(m, m->held, item, &data, &as_held);
     place where = m->places[item->kind == TARE_BUFFER];
     if (!s && where != PLACE_HERE) return refuse(m, item, where), NULL;
-    if (!s && begin(m)) s = storage_of(m->held, item, &data, &as_held);
+    if (!s && begin(m)) s = storage_of(m, m->held, item, &data, &as_held);
     if (!s) return PyErr_Occurred() ? NULL : (PyErr_Format(PyExc_NotImplementedError, "%s was not loaded", item->path), NULL);
     *held = storage_keep(m->held); /* another thread may load others meanwhile */
     return data;
@@ -185,7 +187,7 @@ void *tensor_data(PyObject *tensor, storage **held) {
     const tare_item *item = ((tensor_object *)tensor)->item;
     void *data = tensor_room(tensor, held);
     tare_item as_held;
-    const storage *s = data ? storage_of(*held, item, &data, &as_held) : NULL;
+    const storage *s = data ? storage_of(model_of(tensor), *held, item, &data, &as_held) : NULL;
     if (!s || make(model_of(tensor), s, &item, 1)) return data;
     storage_drop(*held);
     return NULL;

@@ -64,20 +64,20 @@ def _opened(source, variant, subfolder):
 
 def _config_and_handle(files, config, which, dtype, attention, changes):
     """The config object, and the model of the library that is loaded into."""
-    from tare._config import PreTrainedConfig, _changed, _wrap
+    from tare._config import AutoConfig, PreTrainedConfig, _changed, _wrap
     class_name, auto_class = which.get("class_name"), which.get("auto_class")
-    if config is not None and not isinstance(config, PreTrainedConfig):
-        from tare import AutoConfig
-        config = AutoConfig.from_pretrained(config)
-    text = None if config is None else config.to_json_string(use_diff=False)
-    handle = files.model(text, class_name, auto_class, dtype, attention)
-    if config is None and not changes:
-        return _wrap(handle.config()), handle
     if config is None:
+        handle = files.model(None, class_name, auto_class, dtype, attention)
         config = _wrap(handle.config())
-    rest = _changed(config, changes)
+        rest = _changed(config, changes)
+        if not changes:
+            return config, handle
+    else:
+        config = config.__copy__() if isinstance(config, PreTrainedConfig) else AutoConfig.from_pretrained(config)
+        handle = files.model(config.to_json_string(use_diff=False), class_name, auto_class, dtype, attention)
+        rest = changes
     if rest:
-        raise TypeError(f"from_pretrained() knows no {', '.join(rest)}, and {type(config).__name__} has no such value")
+        raise TypeError(f"from_pretrained() knows no {', '.join(rest)}, and {type(config).__name__} has no such value, or was given whole")
     return config, _tare.model_make(config._for_build(), class_name=handle.class_name, dtype=dtype or handle.dtype, attn=attention)
 
 
@@ -157,9 +157,12 @@ def from_pretrained(which, source, more, kwargs):
     ignore_shapes, with_info = kwargs.pop("ignore_mismatched_sizes", False), kwargs.pop("output_loading_info", False)
     mapped, generation = kwargs.pop("mapped", True), kwargs.pop("generation_config", None)
     files = _opened(source, kwargs.pop("variant", None), kwargs.pop("subfolder", None))
+    own = kwargs.get("config") is None
     config, handle = _config_and_handle(files, kwargs.pop("config", None), which, dtype, attention, kwargs)
     model = object.__new__(named(handle.class_name))
     model._start(handle, config, places=("meta", "meta"))
+    if own:
+        config.name_or_path = os.fspath(source)
     if device_map is not None:
         device_map = _whole_map(device_map, model, max_memory)
         _covered(model, device_map)
@@ -171,6 +174,16 @@ def from_pretrained(which, source, more, kwargs):
     settings = generation.to_dict() if generation is not None else _generation(files)
     model.__dict__.update(_generation=settings, name_or_path=os.fspath(source), training=False)
     return (model, _info(report)) if with_info else model
+
+
+def save(model, folder, max_shard_size):
+    """Writes a checkpoint."""
+    empty = [t._path for t in model._tensors() if t.is_meta and t._persistent]
+    if empty:
+        raise NotImplementedError(f"{type(model).__name__} cannot be saved: {_some(empty)} without values")
+    if "meta" not in model._places:
+        model._handle.draw()
+    model._handle.save(os.fspath(folder), str(max_shard_size))
 
 
 # ---- load_checkpoint_in_model() -------------------------------------------------------------------------------------
@@ -185,15 +198,14 @@ def _files_of(checkpoint):
 
 def _sorted_out(model, files, strict, device_map):
     """Names that files and model share, and the model's others; what accelerate refuses is refused."""
-    report = files.check(model._handle, _check.options(allow=_check._ALLOWED))
     saved = {t._path: t for t in model._tensors() if t._persistent}
-    keys = [key for key, *_ in files.tensors()]
-    shared = [key for key in keys if key in saved]
-    wrong = [row for row in report["rows"] if row[0] == "shape"]
-    if wrong:
-        kind = RuntimeError if device_map is None else ValueError
-        raise kind(f"{wrong[0][2]} has the shape {list(wrong[0][9])} in the file and {list(wrong[0][7])} in the model")
-    unexpected = [key for key in keys if key not in saved]
+    shapes = {key: shape for key, _, shape, _ in files.tensors()}
+    shared = [key for key in shapes if key in saved]
+    for key in shared:
+        if shapes[key] != saved[key]._sizes:
+            raise (RuntimeError if device_map is None else ValueError)(
+                f"{key} has the shape {list(shapes[key])} in the file and {list(saved[key]._sizes)} in the model")
+    unexpected = [key for key in shapes if key not in saved]
     given = {saved[key]._owner or key for key in shared}
     missing = [path for path, t in saved.items() if (t._owner or path) not in given]
     if strict and unexpected:
@@ -265,8 +277,8 @@ def _take(model, files, names, missing):
         return
     if model._places[0] == "meta":
         made = []
-        if model._places[1] != "meta":  # what a formula makes comes with the load
-            made = [t._path for t in model._tensors() if not t._is_parameter and not t._persistent and not t._is_held]
+        if model._places[1] != "meta":  # buffers that are made come with the load
+            made = [t._path for t in model._tensors() if not t._is_parameter and not t._is_held and t._path not in names]
         handle.load(files, options, names + made, None, None, False, _seed(), False)
         model._made.clear()
     elif model.is_pending and not missing:

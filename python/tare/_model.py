@@ -199,6 +199,11 @@ class PreTrainedModel(Module):
         from tare._check import check
         return check(self, folder, variant, subfolder, like=like, allow=allow, data=data, strip_prefix=strip_prefix, add_prefix=add_prefix)
 
+    def save_pretrained(self, save_directory, max_shard_size="50GB"):
+        """Writes config and weights into a folder as transformers does, drawing those that nobody has looked at; a checkpoint there is replaced."""
+        from tare._load import save
+        save(self, save_directory, max_shard_size)
+
     def iter_layers(self, folder, *, variant=None, subfolder=None, allow=(), strip_prefix=None, add_prefix=None):
         """The layers of the model with their weights out of a folder, one at a time in memory."""
         from tare._load import layers_of

@@ -62,7 +62,10 @@ def test_dtype_attention_and_values_of_the_config(model, folder):
     assert repr(LlamaForCausalLM.from_pretrained(folder, torch_dtype=tare.bfloat16).dtype) == "torch.bfloat16"
     assert LlamaForCausalLM.from_pretrained(folder, rms_norm_eps=0.5).config.rms_norm_eps == 0.5
     config = tare.LlamaConfig.from_pretrained(folder, use_cache=False)
-    assert LlamaForCausalLM.from_pretrained(folder, config=config).config is config
+    loaded = LlamaForCausalLM.from_pretrained(folder, config=config)
+    assert loaded.config.use_cache is False and loaded.config is not config
+    assert LlamaForCausalLM.from_pretrained(folder, config=folder / "config.json").config.name_or_path == str(folder / "config.json")
+    assert LlamaForCausalLM.from_pretrained(folder).config.name_or_path == str(folder)
     with pytest.raises(TypeError, match="knows no rms_norm_epsilon"):
         LlamaForCausalLM.from_pretrained(folder, rms_norm_epsilon=0.5)
 
@@ -135,6 +138,21 @@ def test_loaded_weights_outlive_model_and_files(model, tmp_path):
     assert numpy.array_equal(weight, model.lm_head.weight.numpy())
 
 
+def test_saved_and_loaded_again(folder, tmp_path):
+    for made in (tare.LlamaForCausalLM(tare.LlamaConfig(**folders.SMALL)), LlamaForCausalLM.from_pretrained(folder)):
+        made.save_pretrained(tmp_path / "again", max_shard_size="100KB")
+        assert len(list((tmp_path / "again").glob("*.safetensors"))) > 2 and made.check(tmp_path / "again")
+        assert equal(LlamaForCausalLM.from_pretrained(tmp_path / "again"), made)
+    with tare.device("meta"), pytest.raises(NotImplementedError, match="cannot be saved"):
+        folders.small().save_pretrained(tmp_path / "empty")
+    with pytest.raises(ValueError, match="max_shard_size"):
+        made.save_pretrained(tmp_path / "size", max_shard_size="much")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("mine")
+    with pytest.raises((OSError, ValueError)):
+        made.save_pretrained(tmp_path / "full")
+
+
 # ---- check() --------------------------------------------------------------------------------------------------------
 
 
@@ -185,6 +203,8 @@ def test_shard_after_shard(model, empty, tmp_path):
     assert not empty.get_parameter(names[0]).is_meta and empty.get_parameter(names[1]).is_meta
     load_checkpoint_in_model(empty, tmp_path / "1.safetensors")
     assert equal(empty, model) and numpy.array_equal(empty.model.rotary_emb.inv_freq.numpy(), model.model.rotary_emb.inv_freq.numpy())
+    with pytest.raises(NotImplementedError, match="in parts"):
+        empty.save_pretrained(tmp_path / "saved")
 
 
 def test_over_weights_that_are_there(model, folder, tmp_path):

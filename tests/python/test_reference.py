@@ -31,6 +31,11 @@ def test_device_maps_are_accelerate_s():
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
 
 
+def test_loads_are_transformers_and_accelerate_s():
+    done = reference(HERE / "reference_load.py")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+
+
 def test_torch_s_own_objects_are_given_and_taken():
     done = reference(HERE / "with_torch.py")
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
