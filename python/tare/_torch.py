@@ -81,18 +81,24 @@ def _class_named(transformers, name, model_type):
 
 
 def _config_of(transformers, config):
-    """The config as transformers' own object, with the attention implementations that were chosen for its parts."""
+    """The config as transformers' own object. What it would make of a value again is set to what it is."""
     own = _class_named(transformers, type(config).__name__, config.model_type).from_dict(config.to_dict())
-    _choose_attention(own, config)
+    _settle(own, config)
     return own
 
 
-def _choose_attention(theirs, ours):
-    theirs._attn_implementation = ours._attn_implementation
+def _settle(theirs, ours):
+    now = theirs.to_dict()
+    for key, value in ours.to_dict().items():
+        if key in now and now[key] != value and key not in type(theirs).sub_configs:
+            setattr(theirs, key, value)
+    for name in ("_attn_implementation", "_experts_implementation"):
+        if hasattr(theirs, name) and hasattr(ours, name):
+            setattr(theirs, name, getattr(ours, name))
     for name in type(theirs).sub_configs:
         part, own = getattr(theirs, name, None), getattr(ours, name, None)
-        if hasattr(part, "_attn_implementation") and hasattr(own, "_attn_implementation"):
-            _choose_attention(part, own)
+        if hasattr(part, "sub_configs") and own is not None:
+            _settle(part, own)
 
 
 def _exchange(module, prefix, tensors, exchanged):

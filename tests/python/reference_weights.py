@@ -69,11 +69,16 @@ def compare_running(ours, theirs, nearly):
         raise Differs(f"to_transformers(): {error!r:.300}")
     same("the generator after to_transformers()", torch.equal(torch.get_rng_state(), state), True)
     same("class of to_transformers()", type(model), type(theirs))
+    same("its config", model.config.to_dict(), theirs.config.to_dict())
+    same("its attention", model.config._attn_implementation, theirs.config._attn_implementation)
+    if theirs.can_generate():
+        same("its generation config", model.generation_config.to_dict(), theirs.generation_config.to_dict())
+    same("its dtype and mode", (model.dtype, model.training, repr(model)), (theirs.dtype, theirs.training, repr(theirs)))
     compare_memory(ours, model)
     for (name, a), (_, b) in zip(plain_tensors(model), plain_tensors(theirs)):
         same(f"attribute {name}", (a.is_meta, torch.equal(a, b) if not a.is_meta else None), (False, True))
-    inputs = theirs.dummy_inputs if isinstance(getattr(theirs, "dummy_inputs", None), dict) else None
-    if nearly or inputs is None or "input_ids" not in inputs:
+    inputs, _ = attempt(lambda: dict(theirs.dummy_inputs))
+    if nearly or not inputs or "input_ids" not in inputs:
         return False
     inputs = {k: v % 7 if k == "input_ids" else v for k, v in inputs.items()}
     run, their_error = attempt(lambda: first_tensor(theirs.eval()(**inputs)))
