@@ -2,15 +2,11 @@
 
 package.py build NAME SECONDS TYPE ...   one JSON line a type: CPU seconds of AutoModel.from_config(config) on the meta device, the median
 package.py repr NAME TYPE                import, build, print: a process to be measured from outside
-package.py import NAME RUNS              the median of the seconds that `import NAME` takes in a process of its own, beside an empty one
+package.py import NAME RUNS              the median of the seconds that `import NAME` takes, each time in a process of its own
 """
 import importlib
-import json
 import os
-import statistics
-import subprocess
 import sys
-import time
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -20,6 +16,9 @@ def device(name):
 
 
 def build(name, seconds, types):
+    import json
+    import statistics
+    import time
     package = importlib.import_module(name)
     for model_type in types:
         config = package.AutoConfig.for_model(model_type)
@@ -41,6 +40,9 @@ def first_repr(name, model_type):
 
 def import_seconds(name, runs):
     """In the process itself, without the interpreter's own start."""
+    import json
+    import statistics
+    import subprocess
     program = f"import time; a = time.perf_counter(); import {name}; print(time.perf_counter() - a)"
     took = [float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout) for _ in range(int(runs))]
     print(json.dumps({"seconds": statistics.median(took)}))
