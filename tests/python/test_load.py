@@ -1,8 +1,11 @@
 """Weights out of folders: from_pretrained(), check(), load_checkpoint_in_model(), layers one at a time."""
+import gc
 import json
+import os
 import pathlib
 import subprocess
 import sys
+import threading
 import warnings
 
 import folders
@@ -324,10 +327,59 @@ def test_memory_is_a_layer_or_two(tmp_path):
     folders.put(tmp_path / "model.safetensors", zeros)
     where = str(pathlib.Path(tare.__file__).resolve().parent.parent)
     program = MEMORY.replace("t._flat()[:9]", "[t.numel()]")
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True, env={"PYTHONPATH": where})
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": where})
     layer = next(u for u in tare.layers(tmp_path) if u.class_name == "LlamaDecoderLayer").nbytes / 2**20
     # The reading threads have buffers besides, and the model of 24 such layers would be ten times as much.
     assert layer > 10 and float(done.stdout) < 2 * layer + 40 < large.get_memory_footprint() / 2**20 / 3
+
+
+def test_loads_leave_nothing(model, folder, tmp_path):
+    """Neither memory nor open files, of loads, layers, checks and refusals."""
+    odd = folders.write(tmp_path / "odd", model, drop=("lm_head.weight",))
+
+    def use():
+        loaded = LlamaForCausalLM.from_pretrained(folder, device_map={"": "cpu", "lm_head": "meta"})
+        loaded.model.norm.weight.numpy()[0] += 1
+        with init_empty_weights():
+            empty = folders.small()
+        load_checkpoint_in_model(empty, folder)
+        assert empty.check(folder) and not empty.check(odd)
+        for layer in empty.iter_layers(folder):
+            layer.state_dict()
+        with pytest.raises(ValueError):
+            tare.layers(odd)
+
+    def held():
+        gc.collect()
+        pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir("/proc/self/fd"))
+
+    for _ in range(30):
+        use()
+    memory, files = held()
+    for _ in range(150):
+        use()
+    after, files_after = held()
+    assert files_after <= files and after - memory < 4 << 20
+
+
+def test_threads(model, folder):
+    shared = LlamaForCausalLM.from_pretrained(folder)
+    wrong = []
+
+    def work(i):
+        own = LlamaForCausalLM.from_pretrained(folder, mapped=bool(i % 2))
+        if not equal(own, model) or not equal(shared, model) or not own.check(folder):
+            wrong.append(i)
+        wrong.extend(layer.path for layer in tare.layers(folder)
+                     for name, t in layer.state_dict().items() if not numpy.array_equal(t.numpy(), model.state_dict()[f"{layer.path}.{name}"].numpy()))
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
 
 
 def test_nothing_is_said_without_need(model, folder):

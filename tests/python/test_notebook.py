@@ -1,5 +1,6 @@
 """What notebooks and terminals are shown: trees, tables, bars."""
 import html.parser
+import os
 import pathlib
 import re
 import subprocess
@@ -139,7 +140,7 @@ print("done", model.is_pending, repr(sys.stderr.getvalue()))
 
 def bars(*words):
     where = str(pathlib.Path(tare.__file__).resolve().parent.parent)
-    done = subprocess.run([sys.executable, "-c", BARS, *words], capture_output=True, text=True, env={"PYTHONPATH": where})
+    done = subprocess.run([sys.executable, "-c", BARS, *words], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": where})
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
