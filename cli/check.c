@@ -1,13 +1,10 @@
 /* tare check: a checkpoint against its architecture, from headers. */
 #include "checkpoint.h"
 #include "progress.h"
-#include "runs.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { MOST_LINES = 24, WIDEST = 64 }; /* of a kind; longer names stand out of their column */
 
 typedef struct view { /* of a report */
     const tare_row *rows;
@@ -15,174 +12,27 @@ typedef struct view { /* of a report */
     const char *const *causes;
     size_t cause_n;
     tare_verdict v;
-    const tare_stored_file *files;
     size_t file_n;
     double seconds;
     bool like;
-    runs lines[2][TARE_ROW_KINDS]; /* rows of each kind, [1] those that are wrong; with equal neighbours as one */
-    size_t width;                  /* of their names */
 } view;
 
 /* ---- text --------------------------------------------------------------------------------------------------------- */
 
-static void put_shape(int rank, const int64_t *shape) {
-    if (!rank) out_text(&std_out, "scalar");
-    for (int i = 0; i < rank; i++) out_format(&std_out, "%s%" PRId64, i ? " x " : "", shape[i]);
-}
-static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
-
-/* What is wrong, or what is not though it might be, in words by kind: "2 tensors have no source, 1 has the wrong shape". */
-static bool put_counts(const view *v, bool wrong) {
-    static const struct { tare_row_kind kind; const char *one, *many; } words[] = {
-        {TARE_ROW_MISSING, "has no source", "have no source"}, {TARE_ROW_SHAPE, "has the wrong shape", "have the wrong shape"},
-        {TARE_ROW_DTYPE, "is of a dtype that makes no sense for it", "are of dtypes that make no sense for them"},
-        {TARE_ROW_CONVERSION, "cannot be put together", "cannot be put together"}, {TARE_ROW_UNEXPECTED, "is not expected", "are not expected"},
-        {TARE_ROW_SURPLUS, "is there twice", "are there twice"},
-    };
-    uint64_t n = 0;
-    char text[32];
-    for (size_t k = 0; k < v->n; k++) n += wrong && v->rows[k].wrong && v->rows[k].kind == TARE_ROW_FILE;
-    bool said = n, tensors = false;
-    if (said) out_format(&std_out, "%s flaw%s in the files", grouped(n, text), plural(n));
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        n = 0;
-        for (size_t k = 0; k < v->n; k++) n += v->rows[k].wrong == wrong && v->rows[k].kind == words[i].kind;
-        if (!n) continue;
-        out_format(&std_out, "%s%s%s%s %s", said ? ", " : "", grouped(n, text), tensors ? "" : " tensor", tensors ? "" : plural(n),
-                   n == 1 ? words[i].one : words[i].many);
-        said = tensors = true;
+/* A terminal is told how long it took, at the end of the first line. */
+static int put_text(const view *v, const tare_report *r) {
+    out text = {.fd = -1};
+    tare_error err = {0};
+    tare_status status = tare_report_write(r, out_take, &text, &err);
+    const char *end = status == TARE_OK ? memchr(text.data, '\n', text.n) : NULL;
+    if (end) {
+        size_t n = (size_t)(end - text.data) - 1;
+        out_put(&std_out, text.data, n);
+        if (isatty(STDOUT_FILENO)) out_format(&std_out, ", %.1f ms", v->seconds * 1e3);
+        out_put(&std_out, text.data + n, text.n - n);
     }
-    return said;
-}
-static void put_verdict(const view *v, const tare_model *m) {
-    uint64_t allowed = 0;
-    for (size_t i = 0; i < v->n; i++) allowed += !v->rows[i].wrong && v->rows[i].kind >= TARE_ROW_MISSING && v->rows[i].kind <= TARE_ROW_SURPLUS &&
-                                                 v->rows[i].kind != TARE_ROW_IGNORED;
-    if (!v->v.complete) {
-        out_text(&std_out, v->v.damage ? "damaged: " : v->like ? "error: " : "incomplete: ");
-        if (!put_counts(v, true)) out_safe(&std_out, v->v.error ? v->v.error : "nothing is wrong");
-    } else if (allowed) {
-        out_text(&std_out, v->like ? "loads: from_pretrained() raises no error, though " : "complete but for what is allowed: ");
-        put_counts(v, false);
-    } else if (v->like) out_format(&std_out, "loads: from_pretrained() fills every tensor of %s", tare_model_class(m));
-    else out_format(&std_out, "complete: every tensor of %s has its one source", tare_model_class(m));
-}
-static void put_head(const view *v, const tare_model *m) {
-    char expected[32], found[32];
-    size_t present = 0;
-    for (size_t i = 0; i < v->file_n; i++) present += v->files[i].present;
-    put_verdict(v, m);
-    out_format(&std_out, "   (%s expected, %s found, ", grouped(v->v.expected, expected), grouped(v->v.found, found));
-    if (present < v->file_n) out_format(&std_out, "%zu of ", present);
-    out_format(&std_out, "%zu file%s", v->file_n, plural(v->file_n));
-    if (isatty(STDOUT_FILENO)) out_format(&std_out, ", %.1f ms", v->seconds * 1e3);
-    out_text(&std_out, ")\n");
-}
-
-static const char *file_dtype(const tare_row *row) { return row->file_dtype == TARE_DTYPE_COUNT ? "unknown" : tare_dtype_name(row->file_dtype); }
-/* The kind, the names, and what there is to say. */
-static void put_line(const view *v, const tare_row *row, const name_run *run, const char *mark) {
-    const char *gap = "";
-    out_format(&std_out, "  %-12s", tare_row_name(row->kind));
-    if (row->kind == TARE_ROW_FILE) { /* the sentence names it */
-        out_safe(&std_out, row->why);
-        if (run->n > 1) out_text(&std_out, "; likewise "), out_safe(&std_out, run->name);
-        out_text(&std_out, "\n");
-        return;
-    }
-    out_safe(&std_out, run->name);
-    size_t length = safe_width(run->name);
-    out_spaces(&std_out, length < v->width ? v->width - length + 2 : 2);
-    if (row->kind == TARE_ROW_SHAPE) {
-        out_text(&std_out, "file "), put_shape(row->file_rank, row->file_shape);
-        out_text(&std_out, ", model "), put_shape(row->rank, row->shape);
-        gap = "   ";
-    } else if (row->kind == TARE_ROW_DTYPE) {
-        out_format(&std_out, "file %s, model %s", file_dtype(row), tare_dtype_name(row->dtype));
-        gap = "   ";
-    } else if (row->kind == TARE_ROW_MISSING || (row->kind == TARE_ROW_UNEXPECTED && !row->why)) {
-        bool file = row->kind == TARE_ROW_UNEXPECTED;
-        out_format(&std_out, "%s  ", file ? file_dtype(row) : tare_dtype_name(row->dtype));
-        put_shape(file ? row->file_rank : row->rank, file ? row->file_shape : row->shape);
-        gap = "   ";
-    } else if (row->kind == TARE_ROW_TIED) {
-        out_text(&std_out, "= "), out_safe(&std_out, row->key);
-        gap = "   ";
-    } else if (row->kind == TARE_ROW_IGNORED) {
-        gap = "by the rule ";
-    }
-    if (row->why) out_text(&std_out, gap), out_safe(&std_out, row->why);
-    out_format(&std_out, "%s\n", mark);
-}
-/* What of a matched tensor is worth a line is what its tie is about. */
-static bool make_lines(view *v) {
-    size_t *which = malloc((v->n + 1) * sizeof *which);
-    bool ok = which;
-    for (int wrong = 0; wrong < 2; wrong++)
-        for (tare_row_kind kind = 0; ok && kind < TARE_ROW_KINDS; kind++) {
-            size_t n = 0;
-            bool silent = kind <= TARE_ROW_CONVERTED || kind == TARE_ROW_FORMULA || kind == TARE_ROW_MADE;
-            for (size_t i = 0; i < v->n; i++)
-                if (v->rows[i].kind == kind && v->rows[i].wrong == wrong && (!silent || (kind <= TARE_ROW_RENAMED && v->rows[i].why))) which[n++] = i;
-            runs *r = &v->lines[wrong][kind];
-            ok = runs_make(r, v->rows, which, n);
-            for (size_t i = 0; kind != TARE_ROW_FILE && i < r->n && i < MOST_LINES; i++) {
-                size_t length = safe_width(r->v[i].name);
-                if (length > v->width && length <= WIDEST) v->width = length;
-            }
-        }
-    free(which);
-    return ok;
-}
-static void free_lines(view *v) {
-    for (int wrong = 0; wrong < 2; wrong++)
-        for (tare_row_kind kind = 0; kind < TARE_ROW_KINDS; kind++) runs_free(&v->lines[wrong][kind]);
-}
-static void put_lines(const view *v, bool wrong) {
-    static const tare_row_kind order[] = {TARE_ROW_FILE, TARE_ROW_MISSING, TARE_ROW_SHAPE, TARE_ROW_CONVERSION, TARE_ROW_DTYPE, TARE_ROW_UNEXPECTED,
-                                          TARE_ROW_SURPLUS, TARE_ROW_TIED, TARE_ROW_IGNORED, TARE_ROW_MATCHED, TARE_ROW_RENAMED};
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        const runs *r = &v->lines[wrong][order[i]];
-        bool let = !wrong && order[i] >= TARE_ROW_MISSING && order[i] <= TARE_ROW_SURPLUS && order[i] != TARE_ROW_IGNORED;
-        for (size_t k = 0; k < r->n && k < MOST_LINES; k++)
-            put_line(v, &v->rows[r->v[k].first], &r->v[k], !let ? "" : v->like ? "   (no error)" : "   (allowed)");
-        if (r->n > MOST_LINES) out_format(&std_out, "  %-12sand %zu lines more: --json has all of them\n", "", r->n - MOST_LINES);
-    }
-}
-/* Sources that need no line each. */
-static void put_sources(const view *v) {
-    static const struct { tare_row_kind kind; const char *what; } words[] = {
-        {TARE_ROW_MATCHED, "by the name in the tree"}, {TARE_ROW_RENAMED, "by another name"}, {TARE_ROW_CONVERTED, "out of "},
-        {TARE_ROW_FORMULA, "buffers that no file holds"}, {TARE_ROW_MADE, "not in the files, and nobody misses them"},
-    };
-    char n[32];
-    uint64_t parts = 0;
-    int width = 0;
-    for (size_t i = 0; i < v->n; i++)
-        if (v->rows[i].kind == TARE_ROW_CONVERTED) parts += v->rows[i].keys;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        int digits = (int)strlen(grouped(v->v.rows[words[i].kind], n));
-        if (digits > width) width = digits;
-    }
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        uint64_t count = v->v.rows[words[i].kind];
-        if (!count) continue;
-        out_format(&std_out, "  %-12s%*s   %s", tare_row_name(words[i].kind), width, grouped(count, n), words[i].what);
-        if (words[i].kind == TARE_ROW_CONVERTED) out_format(&std_out, "%s in the files", grouped(parts, n));
-        out_text(&std_out, "\n");
-    }
-}
-static int put_text(view *v, const tare_model *m) {
-    bool ok = make_lines(v);
-    if (ok) {
-        put_head(v, m);
-        put_lines(v, true);
-        put_lines(v, false);
-        put_sources(v);
-        for (size_t i = 0; i < v->cause_n; i++) out_safe(&std_out, v->causes[i]), out_text(&std_out, "\n");
-    }
-    free_lines(v);
-    return ok ? TARE_OK : fail_with(TARE_IO, "out_of_memory", "out of memory");
+    out_free(&text);
+    return status == TARE_OK ? TARE_OK : fail(&err);
 }
 
 /* ---- JSON --------------------------------------------------------------------------------------------------------- */
@@ -282,12 +132,13 @@ static int show(const args *a, const source *s, const tare_report *r, double beg
     int status = TARE_OK;
     v.n = tare_report_rows(r, &v.rows);
     v.cause_n = tare_report_causes(r, &v.causes);
-    v.file_n = tare_checkpoint_files(s->c, &v.files);
+    const tare_stored_file *files;
+    v.file_n = tare_checkpoint_files(s->c, &files);
     tare_report_verdict(r, &v.v);
     if (a->value[OPT_MAPPING]) put_mappings(r, json);
     else if (json && v.like) json_like(&v, r);
     else if (json) put_json(&v, s->m);
-    else status = put_text(&v, s->m);
+    else status = put_text(&v, r);
     if (status) return status;
     return v.v.complete ? TARE_OK : v.v.damage ? TARE_BAD : TARE_NO;
 }

@@ -341,6 +341,9 @@ typedef struct tare_checkpoint tare_checkpoint;
 TARE_API tare_checkpoint *tare_checkpoint_open(const char *path, const tare_checkpoint_options *options, tare_error *err);
 TARE_API void tare_checkpoint_free(tare_checkpoint *c);
 
+/* The folder that config and weights are in; of a repository of the Hub's cache its snapshot. */
+TARE_API const char *tare_checkpoint_dir(const tare_checkpoint *c);
+
 typedef struct tare_stored { /* a tensor in a file */
     const char *key, *file;
     tare_dtype dtype;      /* TARE_DTYPE_COUNT: one that is not known */
@@ -430,6 +433,9 @@ TARE_API size_t tare_report_causes(const tare_report *r, const char *const **tex
  * when memory runs out. Rows of TARE_ROW_SHAPE are its mismatched keys. */
 TARE_API size_t tare_report_missing(const tare_report *r, const char *const **names);
 TARE_API size_t tare_report_unexpected(const tare_report *r, const char *const **names);
+
+/* The report in words, as `tare check` prints it. */
+TARE_API tare_status tare_report_write(const tare_report *r, tare_sink take, void *to, tare_error *err);
 
 /* From the files to the tree: every tensor of a file with every one of the tree that it goes into. */
 typedef struct tare_mapping {
@@ -590,6 +596,7 @@ typedef struct tare_plan_options {
     bool keep_parts;             /* clean_result=False: modules that were split stay so where all parts share a device */
     bool offload_buffers;
     bool fallback_allocation;
+    bool budgets_only;           /* no map and no disk: the devices with their budgets after `mode`, as get_balanced_memory() gives them */
     /* of the best map: */
     const tare_devices *places;  /* in place of `devices`, and no disk but what it names; NULL: `devices` */
     const tare_budget_options *budget; /* what has to fit besides weights and buffers; NULL: nothing */
@@ -608,6 +615,7 @@ typedef struct tare_plan_device {
     bool given;          /* false: disk, which takes what is left */
     bool has_budget;
     double budget;       /* bytes, after balancing; those of a bool tensor count as eighths */
+    bool real;           /* budget is a float to accelerate */
     uint64_t load;       /* bytes of the modules here, each shared tensor once; with what the budget adds to them */
     /* of the best map: */
     uint64_t weights, cache, training, logits; /* the parts of load */

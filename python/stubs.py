@@ -5,7 +5,7 @@ import keyword
 import os
 import sys
 
-SIMPLE = {"int": "int", "float": "float", "str": "str", "bool": "bool", "None": "None"}
+SIMPLE = {"int": "_int", "float": "_float", "str": "str", "bool": "_bool", "None": "None"}
 
 
 def load(extension):
@@ -27,7 +27,7 @@ def type_of(text):
 def config_class(tare, name):
     fields = [(field, type_of(kind)) for field, _, kind, _ in tare.config_fields(name) if field.isidentifier() and not keyword.iskeyword(field)]
     stored = [field for field, alias, _, _ in tare.config_fields(name) if alias is None and field.isidentifier()]
-    known = {"dtype": "Any", "id2label": "dict[int, str]", "label2id": "dict[str, int]", "architectures": "list[str] | None"}
+    known = {"dtype": "Any", "id2label": "dict[_int, str]", "label2id": "dict[str, _int]", "architectures": "list[str] | None"}
     lines = [f"class {name}(PreTrainedConfig):"]
     lines += [f"    {field}: {known.get(field, kind)}" for field, kind in fields]
     arguments = ", ".join(f"{field}: {known.get(field, kind)} = ..." for field, kind in fields if field in stored)
@@ -37,7 +37,7 @@ def config_class(tare, name):
 
 def model_class(tare, name):
     config = tare.model_classes()[name][0]
-    return [f"class {name}(PreTrainedModel):", f"    config_class: type[{config}]  # type: ignore[assignment]", "    @property",
+    return [f"class {name}(PreTrainedModel):", f"    config_class: type[{config}]", "    @property",
             f"    def config(self) -> {config}: ...", f"    def __init__(self, config: {config}) -> None: ..."]
 
 

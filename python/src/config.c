@@ -23,11 +23,10 @@ static void dealloc(PyObject *self) {
 
 /* ---- making ---- */
 
-/* A list of str as the library takes it; NULL with an exception, *out NULL for None. */
-static bool words_of(PyObject *list, const char ***out) {
+bool words_of(PyObject *list, const char ***out) {
     *out = NULL;
     if (list == Py_None) return true;
-    if (!PyList_Check(list)) return PyErr_SetString(PyExc_TypeError, "a list of \"key=JSON\" is needed"), false;
+    if (!PyList_Check(list)) return PyErr_SetString(PyExc_TypeError, "a list of text is needed"), false;
     Py_ssize_t n = PyList_Size(list);
     const char **words = PyMem_New(const char *, (size_t)n + 1);
     if (!words) return PyErr_NoMemory(), false;

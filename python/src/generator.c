@@ -48,7 +48,7 @@ static PyObject *pass(PyObject *self, PyObject *model) {
     tare_error err = {0};
     patience p;
     if (Py_TYPE(model) != s->model) return PyErr_Format(PyExc_TypeError, "a model is needed here, not a %.100s", Py_TYPE(model)->tp_name);
-    patience_begin(&p);
+    patience_begin(&p, NULL, ((model_object *)model)->m);
     tare_status status = tare_generator_pass(GENERATOR(self), ((model_object *)model)->m, &p.how, &err);
     if (!patience_end(&p)) return NULL;
     if (status != TARE_OK) return raise_error(&err);

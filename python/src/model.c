@@ -8,13 +8,23 @@ static void dealloc(PyObject *self) {
     Py_CLEAR(o->start);
     Py_BEGIN_ALLOW_THREADS
     storage_drop(o->held);
-    tare_model_free(o->m);
+    if (!o->owner) tare_model_free(o->m);
     Py_END_ALLOW_THREADS
+    Py_XDECREF(o->owner);
     PyObject_Free(self);
     Py_DECREF(type);
 }
 #define MODEL(self) (((model_object *)(self))->m)
 
+PyObject *model_object_new(state *s, tare_model *m, PyObject *owner) {
+    model_object *self = PyObject_New(model_object, s->model);
+    if (!self) return owner ? NULL : (tare_model_free(m), NULL);
+    self->m = m;
+    self->held = NULL, self->start = NULL, self->drawn = false, self->owner = owner;
+    Py_XINCREF(owner);
+    self->places[0] = self->places[1] = PLACE_META;
+    return (PyObject *)self;
+}
 PyObject *model_make(PyObject *module, PyObject *args, PyObject *named) {
     static const char *const names[] = {"config", "class_name", "auto_class", "dtype", "attn", "host", "plain", NULL};
     PyObject *config, *texts[5] = {NULL};
@@ -33,13 +43,7 @@ PyObject *model_make(PyObject *module, PyObject *args, PyObject *named) {
     Py_BEGIN_ALLOW_THREADS
     m = tare_model_make(c, &o, &err);
     Py_END_ALLOW_THREADS
-    if (!m) return raise_error(&err);
-    model_object *self = PyObject_New(model_object, s->model);
-    if (!self) return tare_model_free(m), NULL;
-    self->m = m;
-    self->held = NULL, self->start = NULL, self->drawn = false;
-    self->places[0] = self->places[1] = PLACE_META;
-    return (PyObject *)self;
+    return m ? model_object_new(s, m, NULL) : raise_error(&err);
 }
 
 /* ---- texts ---- */
@@ -202,11 +206,18 @@ static PyMethodDef methods[] = {
     {"counts", counts, METH_NOARGS, "What the tree adds up to."},
     {"attention", attention, METH_NOARGS, "Attention implementations: part, name, supported, chosen, why."},
     {"hold", model_hold, METH_VARARGS, "Gives it weights: where parameters and buffers lie, and what makes the generator that draws them."},
+    {"part", model_part, METH_NOARGS, "A second view of the model, with weights of its own; it begins with those that are held."},
+    {"load", model_load, METH_VARARGS, "Loads weights: (checkpoint, how, only, device map, device, mapped, seed, in place of all others)."},
+    {"save", model_save, METH_VARARGS, "Writes a checkpoint: (folder, largest file as a size)."},
+    {"load_over", model_load_over, METH_VARARGS, "Loads into the memory that is held: (checkpoint, how, only)."},
+    {"window", model_window, METH_VARARGS, "Loads layer by layer, (checkpoint, how): the layers as (path, class, bytes)."},
+    {"window_load", model_window_load, METH_O, "Loads the layer of that number in place of the one before."},
     {"draw", model_draw, METH_NOARGS, "Draws all weights that are not there yet."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef getters[] = {
-    {"is_drawn", model_is_drawn, NULL, "Whether anybody has looked at a value.", NULL},
+    {"users", model_users, NULL, "How many views and tensors share the memory that is held.", NULL},
+    {"is_drawn", model_is_drawn, NULL, "Whether anybody has looked at a value, or it was loaded.", NULL},
     {"class_name", class_name, NULL, "The model class.", NULL},
     {"dtype", dtype, NULL, "The dtype of the first floating parameter, as torch names it.", NULL},
     {"note", note, NULL, "A remark on how the class was chosen, or None.", NULL},

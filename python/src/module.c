@@ -84,6 +84,9 @@ static PyMethodDef methods[] = {
     {"config_open", config_open, METH_VARARGS, "A config from a file, folder, id or model type: (source, class or None, settings or None)."},
     {"config_parse", config_parse, METH_VARARGS, "A config from JSON: (json, class or None)."},
     {"model_make", (PyCFunction)(void (*)(void))model_make, METH_VARARGS | METH_KEYWORDS, "A model from a ConfigHandle."},
+    {"files_open", files_open, METH_VARARGS, "The files of a checkpoint: (path, variant or None, subfolder or None)."},
+    {"plan_make", plan_make, METH_VARARGS, "accelerate's device map of a ModelHandle: entries, devices, remarks."},
+    {"host_memory", host_memory, METH_NOARGS, "What memory this host has free: name, whether it is a number, bytes."},
     {"model_classes", model_classes, METH_NOARGS, "Model classes: name to (config class, model type)."},
     {"config_classes", config_classes, METH_NOARGS, "Config classes: name to (None, model type)."},
     {"auto_classes", auto_classes, METH_NOARGS, "Names of the auto classes."},
@@ -107,9 +110,10 @@ static int start(PyObject *module) {
     s->model = s->config ? add_type(module, &model_spec) : NULL;
     s->tensor = s->model ? add_type(module, &tensor_spec) : NULL;
     s->generator = s->tensor ? add_type(module, &generator_spec) : NULL;
-    if (!s->generator) return -1;
+    s->checkpoint = s->generator ? add_type(module, &checkpoint_spec) : NULL;
+    if (!s->checkpoint) return -1;
     /* A handle is made by the functions above, or belongs to one that is. */
-    s->config->tp_new = s->model->tp_new = s->generator->tp_new = NULL;
+    s->config->tp_new = s->model->tp_new = s->generator->tp_new = s->checkpoint->tp_new = NULL;
     if (PyModule_AddStringConstant(module, "version", tare_version())) return -1;
     return PyModule_AddStringConstant(module, "reference", tare_reference());
 }
@@ -119,6 +123,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(s->model);
     Py_VISIT(s->tensor);
     Py_VISIT(s->generator);
+    Py_VISIT(s->checkpoint);
     return 0;
 }
 static int clear(PyObject *module) {
@@ -127,6 +132,7 @@ static int clear(PyObject *module) {
     Py_CLEAR(s->model);
     Py_CLEAR(s->tensor);
     Py_CLEAR(s->generator);
+    Py_CLEAR(s->checkpoint);
     return 0;
 }
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, AS_SLOT(start)}, {0, NULL}};

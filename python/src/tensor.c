@@ -73,6 +73,7 @@ static PyGetSetDef getters[] = {
     {"_owner", owner, NULL, "The first path that holds the same tensor, or None when this is it.", NULL},
     {"_sizes", sizes, NULL, "The shape as a tuple.", NULL},
     {"_dtype_name", dtype_name, NULL, "torch's name of its dtype.", NULL},
+    {"_is_held", tensor_is_held, NULL, "Whether its memory is there, or address space that is filled when it is touched.", NULL},
     {"_trainable", trainable, NULL, "Whether gradients are kept.", NULL},
     {"_is_parameter", is_parameter, NULL, "A parameter and no buffer.", NULL},
     {"_persistent", persistent, NULL, "Whether a state dict has it.", NULL},

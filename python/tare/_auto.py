@@ -12,6 +12,12 @@ class _AutoModel:
         """The model of a config; dtype= and attn_implementation= choose what it is built in and with."""
         return from_config(config, {"auto_class": cls.__name__}, kwargs)
 
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *model_args, **kwargs):
+        """The model of a folder with its weights; config=, dtype=, attn_implementation=, device_map= and values of the config are taken."""
+        from tare._load import from_pretrained
+        return from_pretrained({"auto_class": cls.__name__}, pretrained_model_name_or_path, model_args, kwargs)
+
 
 _classes = {}
 

@@ -164,6 +164,10 @@ class PreTrainedConfig:
     def __repr__(self):
         return f"{type(self).__name__} {self.to_json_string()}"
 
+    def _repr_html_(self):
+        from tare._html import of_config
+        return of_config(self)
+
     def __iter__(self):
         return iter(self.to_dict())
 

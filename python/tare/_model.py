@@ -53,15 +53,16 @@ class PreTrainedModel(Module):
         handle = _tare.model_make(config._for_build(), class_name=type(self).__name__, plain=True)
         self._start(handle, config, plain=True)
 
-    def _start(self, handle, config, plain=False):
-        """Takes a model of the library; the config gets what the model chose."""
+    def _start(self, handle, config, plain=False, places=None):
+        """Takes a model of the library; the config gets what the model chose. Without places it lies where new models do."""
         own = handle.config()
         if own.class_name == type(config).__name__:
             config._after_build(own)
         else:
             config = _wrap(own)
-        places = _context.places()  # of parameters, of buffers
-        self.__dict__.update(_handle=handle, _config=config, _places=places, _index=0, _lists=None, _known=None, _plain=plain, _made={}, training=True)
+        places = places or _context.places()  # of parameters, of buffers
+        self.__dict__.update(_handle=handle, _config=config, _places=places, _index=0, _lists=None, _known=None, _plain=plain, _made={},
+                             training=True)
         if places != ("meta", "meta"):
             # Its weights come later, and their place in the stream of random numbers is settled now.
             handle.hold(*places, _random.here() if "meta" in places else _random.reserve(handle))
@@ -96,6 +97,15 @@ class PreTrainedModel(Module):
 
     from_config = _from_config
 
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *model_args, **kwargs):
+        """The model with the weights of a folder, mapped as they are in its files: config=, dtype=, attn_implementation=, device_map=, ...
+
+        Values of the config are taken too. ``mapped=False`` reads the files instead, which may then change.
+        """
+        from tare._load import from_pretrained
+        return from_pretrained({"class_name": cls.__name__}, pretrained_model_name_or_path, model_args, kwargs)
+
     @property
     def is_pending(self):
         """Whether the model has weights that nobody has drawn yet. An empty model, on the meta device, never has."""
@@ -112,6 +122,8 @@ class PreTrainedModel(Module):
     def generation_config(self):
         """Settings of generation, or None for a model that does not generate."""
         settings = self._facts().get("generation_config")
+        if settings is not None and self.__dict__.get("_generation") is not None:
+            settings = self._generation
         return None if settings is None else GenerationConfig(**settings)
 
     def can_generate(self):
@@ -125,7 +137,9 @@ class PreTrainedModel(Module):
 
     @property
     def device(self):
-        """Where its parameters lie."""
+        """Where its parameters lie; of parts that were loaded, the first."""
+        if self._places[0] == "meta" and self._handle.is_drawn:
+            return device_named(next(iter(self._tensors()))._place)
         return device_named(self._places[0])
 
     @property
@@ -175,6 +189,25 @@ class PreTrainedModel(Module):
     def eval(self):
         """Notes the mode; returns the model."""
         return self.train(False)
+
+    def check(self, folder, *, like=None, allow=(), data=False, strip_prefix=None, add_prefix=None, variant=None, subfolder=None):
+        """Holds a checkpoint against the model, from the headers of its files: a report that is true when all is there.
+
+        ``like="transformers"`` calls wrong what makes from_pretrained() raise an error, and nothing else; ``allow=`` names what is not wrong:
+        "missing", "unexpected", "mismatched".
+        """
+        from tare._check import check
+        return check(self, folder, variant, subfolder, like=like, allow=allow, data=data, strip_prefix=strip_prefix, add_prefix=add_prefix)
+
+    def save_pretrained(self, save_directory, max_shard_size="50GB"):
+        """Writes config and weights into a folder as transformers does, drawing those that nobody has looked at; a checkpoint there is replaced."""
+        from tare._load import save
+        save(self, save_directory, max_shard_size)
+
+    def iter_layers(self, folder, *, variant=None, subfolder=None, allow=(), strip_prefix=None, add_prefix=None):
+        """The layers of the model with their weights out of a folder, one at a time in memory."""
+        from tare._load import layers_of
+        return layers_of(self, folder, variant, subfolder, allow=allow, strip_prefix=strip_prefix, add_prefix=add_prefix)
 
     def to_transformers(self):
         """The same model as transformers makes it, which runs: its weights are this one's, in the same memory."""

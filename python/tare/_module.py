@@ -25,11 +25,16 @@ class Tensor(_tare.Tensor):
 
     @property
     def device(self):
-        return device_named(self._model._places[not self._is_parameter])
+        return device_named(self._place)
 
     @property
     def is_meta(self):
-        return self._model._places[not self._is_parameter] == "meta"
+        return self._place == "meta"
+
+    @property
+    def _place(self):
+        place = self._model._places[not self._is_parameter]
+        return "cpu" if place == "meta" and self._is_held else place
 
     @property
     def itemsize(self):
@@ -272,6 +277,10 @@ class Module:
 
     def __repr__(self):
         return self._model._handle.module_text(self._index)[:-1]
+
+    def _repr_html_(self):
+        from tare._html import of_module
+        return of_module(self)
 
     def __eq__(self, other):
         return isinstance(other, Module) and self._model is other._model and self._same() == other._same()

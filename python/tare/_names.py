@@ -5,13 +5,16 @@ DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "int16"
           "float8_e5m2")
 DTYPE_ALIASES = {"float": "float32", "half": "float16", "double": "float64", "long": "int64", "int": "int32", "short": "int16"}
 CONFIG_NAMES = ("AutoConfig", "PreTrainedConfig", "PretrainedConfig")
+# By the module that has them.
+ELSEWHERE = {"infer_auto_device_map": "_plan", "get_balanced_memory": "_plan", "load_checkpoint_in_model": "_load", "layers": "_load",
+             "Layer": "_load", "Layers": "_load", "CheckReport": "_check", "CheckRow": "_check"}
 MODEL_NAMES = ("GenerationConfig", "Module", "Parameter", "PreTrainedModel", "Tensor")
 
 
 def all_names():
     """Every name that make() knows."""
     return [*_tare.model_classes(), *_tare.config_classes(), *_tare.auto_classes(), *CONFIG_NAMES, *MODEL_NAMES, *DTYPES, *DTYPE_ALIASES,
-            "get_default_device", "model_ids", "model_types"]
+            *ELSEWHERE, "get_default_device", "model_ids", "model_types"]
 
 
 def make(name):
@@ -22,6 +25,9 @@ def make(name):
     if name in ("model_ids", "model_types", "get_default_device"):
         from tare import _context
         return {"model_ids": _tare.ids, "model_types": lambda: list(_tare.types()), "get_default_device": _context.default_device}[name]
+    if name in ELSEWHERE:
+        from importlib import import_module
+        return getattr(import_module(f"tare.{ELSEWHERE[name]}"), name)
     if name in CONFIG_NAMES or name in _tare.config_classes():
         from tare import _config
         return _config.named(name)

@@ -1,6 +1,7 @@
 /* tare_check() and its report. */
 #include "checkpoint.h"
 #include "../quant/open.h"
+#include "../load/report.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@ struct tare_report {
     arena a;
     pthread_mutex_t lock; /* of what is made when it is first asked for */
     verdict v;
+    report_facts facts;
 };
 typedef struct checking {
     const tare_model *m;
@@ -40,13 +42,22 @@ static bool work(void *to) {
     const resolution *r = resolution_of(&w->r->a, w->m, w->c, &w->o, &w->err);
     return r && verdict_make(&w->r->v, &w->r->a, r, w->m->root, &w->o, &w->err);
 }
+/* There is a file at least, if there is memory for the list. */
+static bool note_facts(checking *w) {
+    const tare_stored_file *files;
+    size_t n = tare_checkpoint_files(w->c, &files);
+    if (!n) return error_set(&w->err, TARE_IO, "out_of_memory", NULL, "out of memory"), false;
+    w->r->facts = (report_facts){.class_name = tare_model_class(w->m), .files = n};
+    for (size_t i = 0; i < n; i++) w->r->facts.present += files[i].present;
+    return true;
+}
 tare_report *tare_check(const tare_model *m, const tare_checkpoint *c, const tare_check_options *options, tare_error *err) {
     checking w = {.m = m, .c = c, .r = tarei_malloc(sizeof *w.r)};
     if (options) w.o = *options;
     if (w.r) {
         memset(w.r, 0, sizeof *w.r);
         pthread_mutex_init(&w.r->lock, NULL);
-        if (guarded(&w.r->a, &w.err, work, &w)) return w.r;
+        if (note_facts(&w) && guarded(&w.r->a, &w.err, work, &w)) return w.r;
         tare_report_free(w.r);
     } else error_set(&w.err, TARE_IO, "out_of_memory", NULL, "out of memory");
     if (err) *err = w.err;
@@ -86,6 +97,22 @@ size_t tare_report_missing(const tare_report *r, const char *const **names) {
 size_t tare_report_unexpected(const tare_report *r, const char *const **names) {
     if (!listed(r)) return *names = NULL, 0;
     return *names = r->v.unexpected, r->v.unexpected_n;
+}
+typedef struct telling { const tare_report *r; arena a; sink s; } telling;
+static bool tell(void *to) {
+    telling *w = to;
+    return report_text(&w->r->v, &w->r->facts, &w->a, &w->s), true;
+}
+tare_status tare_report_write(const tare_report *r, tare_sink out, void *to, tare_error *err) {
+    telling w = {.r = r};
+    tare_error wrong = {0};
+    sink_open(&w.s, out, to);
+    bool told = guarded(&w.a, &wrong, tell, &w);
+    arena_free(&w.a);
+    sink_flush(&w.s);
+    if (told && w.s.failed) error_set(&wrong, TARE_IO, "io", NULL, "the output could not be written");
+    if (err && wrong.status) *err = wrong;
+    return wrong.status;
 }
 tare_status tare_report_mapping(const tare_report *r, bool (*visit)(void *to, const tare_mapping *row), void *to) {
     return mapping_walk(&r->v, visit, to) ? TARE_OK : TARE_NO;

@@ -39,6 +39,7 @@ tare_checkpoint *tare_checkpoint_open(const char *path, const tare_checkpoint_op
     if (err) *err = e;
     return NULL;
 }
+const char *tare_checkpoint_dir(const tare_checkpoint *c) { return c->base; }
 void tare_checkpoint_free(tare_checkpoint *h) {
     if (!h) return;
     checkpoint_free(h->c);

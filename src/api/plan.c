@@ -18,7 +18,7 @@ static void keep(tare_plan *g, const accelerate_plan *p) {
     for (size_t i = 0; i < p->device_count; i++) {
         const acc_device *d = &p->devices[i];
         g->devices[i] = (tare_plan_device){.name = d->name, .is_number = d->numbered, .given = d->given, .has_budget = d->given && !d->none,
-                                           .budget = d->budget.n, .load = whole_bytes(d->load)};
+                                           .budget = d->budget.n, .real = d->budget.real, .load = whole_bytes(d->load)};
     }
     g->entry_count = p->entry_count;
     g->entries = arena_array(&g->a, p->entry_count, sizeof *g->entries);
@@ -34,7 +34,7 @@ static bool as_accelerate(planning *w) {
     accelerate_options how = {
         .devices = o->devices, .device_count = o->device_count, .mode = o->mode, .dtype = o->dtype, .special_dtypes = o->special_dtypes,
         .special_count = o->special_count, .keep_parts = o->keep_parts, .offload_buffers = o->offload_buffers,
-        .fallback_allocation = o->fallback_allocation,
+        .fallback_allocation = o->fallback_allocation, .budgets_only = o->budgets_only,
     };
     how.share = quant_share(w->m->quant);
     how.element = quant_element(w->m->quant);
@@ -48,8 +48,10 @@ static bool work(void *to) {
     return w->o.accelerate ? as_accelerate(w) : plan_best(w);
 }
 static bool can_be(const tare_plan_options *o, tare_error *err) {
-    if ((unsigned)o->mode <= TARE_MAP_SEQUENTIAL && (o->devices || !o->device_count) && (o->special_dtypes || !o->special_count)) return true;
-    error_set(err, TARE_USAGE, "usage", NULL, "the options of the map name a mode or lists that are not there");
+    bool lists = (unsigned)o->mode <= TARE_MAP_SEQUENTIAL && (o->devices || !o->device_count) && (o->special_dtypes || !o->special_count);
+    if (lists && (o->accelerate || !o->budgets_only)) return true;
+    if (lists) error_set(err, TARE_USAGE, "usage", NULL, "budgets alone are of accelerate's map");
+    else error_set(err, TARE_USAGE, "usage", NULL, "the options of the map name a mode or lists that are not there");
     return false;
 }
 tare_plan *tare_plan_make(const tare_model *m, const tare_plan_options *options, tare_error *err) {

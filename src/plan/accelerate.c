@@ -284,6 +284,7 @@ bool accelerate_map(arena *a, const node *root, const accelerate_options *o, acc
     *out = (accelerate_plan){.device_count = 0};
     if (!read_options(&w) || !measured(&w, root) || !budgets_read(a, o, out, err)) return false;
     if (balance && !budgets_balance(out, &w.w, w.root.b, low_zero, err)) return false;
+    if (o->budgets_only) return true;
     for (size_t i = 0; o->share > 0 && o->share != 1 && i < out->device_count; i++)
         if (!out->devices[i].none) out->devices[i].budget = (amount){out->devices[i].budget.n * o->share, true};
     add_disk(out);

@@ -40,7 +40,7 @@ typedef struct accelerate_options {
     const char *dtype;                        /* NULL: each tensor's own */
     const tare_special_dtype *special_dtypes;
     size_t special_count;
-    bool keep_parts, offload_buffers, fallback_allocation;
+    bool keep_parts, offload_buffers, fallback_allocation, budgets_only;
     double share;                             /* of each budget, once they are balanced, this much counts; 0: all */
     double element;                           /* bytes of an element of a quantised weight; 0: as its dtype says */
 } accelerate_options;

@@ -88,6 +88,28 @@ def in_process(beside, seconds):
             sys.exit(f"{name}: {ours['modules']} modules, the reference has {other['modules']}")
 
 
+PYTHON = ROOT / "build/python-tools/bin/python"
+PACKAGE = str(pathlib.Path(__file__).with_name("package.py"))
+ARCHITECTURES = ["bert", "gpt2", "llama", "t5", "mixtral", "deepseek_v3", "gemma3", "whisper", "vit", "resnet"]
+
+
+def package(beside, runs, seconds):
+    """The Python package, as ./dev python installs it."""
+    ask = lambda python, *words: [json.loads(line) for line in subprocess.run([str(python), PACKAGE, *map(str, words)], check=True, capture_output=True,
+                                                                             text=True).stdout.splitlines()]
+    if subprocess.run([str(PYTHON), "-c", "import tare"], capture_output=True, cwd="/").returncode:
+        return print("the Python package is not installed: ./dev python")
+    theirs = ask(REFERENCE[0], "build", "transformers", seconds, *ARCHITECTURES) if beside else [None] * len(ARCHITECTURES)
+    for ours, other in zip(ask(PYTHON, "build", "tare", seconds, *ARCHITECTURES), theirs):
+        ratio = (duration(other["cpu"]), times(other["cpu"], ours["cpu"]), "at least 100 x") if other else ()
+        row(f"AutoModel.from_config, {ours['type']}", duration(ours["cpu"]), *ratio)
+    ours = tool("process", runs, PYTHON, PACKAGE, "repr", "tare", "llama")
+    theirs = tool("process", 1, REFERENCE[0], PACKAGE, "repr", "transformers", "llama") if beside else None
+    ratio = (duration(theirs["wall"]), times(theirs["wall"], ours["wall"]), "at least 50 x") if theirs else ()
+    row("Python's start to the first repr, wall", duration(ours["wall"]), *ratio)
+    row("import tare", duration(ask(PYTHON, "import", "tare", 11)[0]["seconds"]), bound="under 30 ms")
+
+
 def read_configs(path):
     with (lzma.open if path.suffix == ".xz" else open)(path, "rt") as f:
         for line in f:
@@ -327,6 +349,7 @@ def main():
     row("  peak memory", f"{started['peak_kib'] / 1024:.1f} MiB")
     row("size of tare, of libtare.so", f"{TARE.stat().st_size / 1e6:.2f} MB", f"{(TARE.parent / 'libtare.so').stat().st_size / 1e6:.2f} MB")
     in_process(beside, 0.2 if o.quick else 1)
+    package(beside, 10 if o.quick else 50, 0.2 if o.quick else 1)
     maps(beside, 200 if o.quick else 2000)
     draws(beside, 1 << (24 if o.quick else 26), 3 if o.quick else 7)
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:

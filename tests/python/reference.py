@@ -259,6 +259,17 @@ def run(case, seed):
             raise Differs(f"after setting {', '.join(keys)}: {e}") from None
 
 
+def cases(pick, everything, most, families=()):
+    """Cases of tests/golden, so many of each family."""
+    for file in sorted(GOLDEN.glob("*/digests.jsonl")):
+        if families and file.parent.name not in families:
+            continue
+        found = [json.loads(line) for line in file.read_text().splitlines()]
+        found = [c for c in found if "tree" in c and "set" not in c and "dtype" not in c and c.get("params", 0) < 50_000_000]
+        for case in found if everything else pick.sample(found, min(most, len(found))):
+            yield {**case, "id": f"{file.parent.name} {case['id']}"}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", action="store_true")
@@ -267,21 +278,16 @@ def main():
     args = parser.parse_args()
     random.seed(args.seed)
     done = bad = 0
-    for file in sorted(GOLDEN.glob("*/digests.jsonl")):
-        if args.families and file.parent.name not in args.families:
-            continue
-        cases = [json.loads(line) for line in file.read_text().splitlines()]
-        cases = [c for c in cases if "tree" in c and "set" not in c and "dtype" not in c and c.get("params", 0) < 50_000_000]
-        for case in cases if args.all else random.sample(cases, min(CASES, len(cases))):
-            done += 1
-            try:
-                run(case, args.seed)
-            except Differs as e:
-                bad += 1
-                print(f"{file.parent.name} {case['id']}: {e}", flush=True)
-            except Exception as e:
-                bad += 1
-                print(f"{file.parent.name} {case['id']}: fails: {type(e).__name__}: {str(e)[:300]}", flush=True)
+    for case in cases(random, args.all, CASES, args.families):
+        done += 1
+        try:
+            run(case, args.seed)
+        except Differs as e:
+            bad += 1
+            print(f"{case['id']}: {e}", flush=True)
+        except Exception as e:
+            bad += 1
+            print(f"{case['id']}: fails: {type(e).__name__}: {str(e)[:300]}", flush=True)
     print(f"{done} cases, {bad} with differences")
     return bad != 0
 

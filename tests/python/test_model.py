@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 
+import folders
 import pytest
 import tare
 from tare import AutoConfig, AutoModel, AutoModelForCausalLM, BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, ViTConfig
@@ -220,7 +221,8 @@ def test_import_is_light():
     assert not heavy & set(runs[0][1].split())
 
 
-def test_a_typed_program_runs():
+def test_a_typed_program_runs(tmp_path):
     program = pathlib.Path(__file__).parent / "typed.py"
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
-    assert "LlamaDecoderLayer" in done.stdout
+    folder = folders.write(tmp_path / "llama", folders.small())
+    done = subprocess.run([sys.executable, program, folder], capture_output=True, text=True)
+    assert done.returncode == 0 and "LlamaDecoderLayer" in done.stdout and "7 model.embed_tokens" in done.stdout, done.stderr

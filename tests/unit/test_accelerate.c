@@ -315,6 +315,30 @@ static void wrong_options(void **state) {
     tare_model *m = open_class(TINY_LLAMA, "LlamaForCausalLM");
     assert_null(tare_plan_make(m, &(tare_plan_options){.accelerate = true, .device_count = 1}, &err));
     assert_int_equal(err.status, TARE_USAGE);
+    err = (tare_error){0};
+    assert_null(tare_plan_make(m, &(tare_plan_options){.budgets_only = true}, &err));
+    assert_int_equal(err.status, TARE_USAGE);
+    tare_model_free(m);
+}
+static void budgets_alone(void **state) {
+    (void)state;
+    char got[TEXT];
+    tare_error err = {0};
+    const tare_plan_device *d;
+    const tare_plan_entry *e;
+    tare_model *m = open_class(TINY_LLAMA, "LlamaForCausalLM");
+    tare_device devices[] = {{.name = "cpu", .has_bytes = true, .bytes = 5, .real = true}, {.index = 1, .size = "30KB"}, {.index = 0, .size = "30KB"}};
+    tare_plan_options o = {.accelerate = true, .budgets_only = true, .devices = devices, .device_count = 3, .mode = TARE_MAP_BALANCED,
+                           .dtype = "float16", .no_split = (const char *[]){"LlamaDecoderLayer", NULL}};
+    tare_plan *g = tare_plan_make(m, &o, &err);
+    if (!g) fail_msg("%s", err.message);
+    assert_int_equal(tare_plan_devices(g, &d), 3); /* no disk */
+    assert_int_equal(tare_plan_entries(g, &e), 0);
+    budget_text(g, got);
+    assert_string_equal(got, "0=15300,1=30000,cpu=5");
+    assert_false(d[0].real || d[1].real);
+    assert_true(d[2].real);
+    tare_plan_free(g);
     tare_model_free(m);
 }
 
@@ -346,7 +370,8 @@ static void sets_of_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_accelerate), cmocka_unit_test(modules_with_several_names), cmocka_unit_test(sizes_loads_and_remarks),
-        cmocka_unit_test(a_missing_number_is_no_limit), cmocka_unit_test(wrong_options), cmocka_unit_test(sets_of_names),
+        cmocka_unit_test(a_missing_number_is_no_limit), cmocka_unit_test(wrong_options), cmocka_unit_test(budgets_alone),
+        cmocka_unit_test(sets_of_names),
     };
     return cmocka_run_group_tests(tests, known_family, NULL);
 }

@@ -105,6 +105,22 @@ static void all_families_are_complete(void **state) {
         close_all(&l);
     }
 }
+typedef struct said { char text[2048]; size_t n, most; } said;
+static bool take_said(void *to, const char *data, size_t n) {
+    said *s = to;
+    if (n > s->most - s->n) return false;
+    memcpy(s->text + s->n, data, n);
+    s->text[s->n += n] = 0;
+    return true;
+}
+static void says(const tare_report *r, const char *text) {
+    tare_error err = {0};
+    said s = {.most = sizeof s.text - 1}, none = {.most = 3};
+    assert_int_equal(tare_report_write(r, take_said, &s, &err), TARE_OK);
+    assert_string_equal(s.text, text);
+    assert_int_equal(tare_report_write(r, take_said, &none, &err), TARE_IO);
+    assert_string_equal(err.code, "io");
+}
 static void a_missing_tensor(void **state) {
     (void)state;
     tare_verdict v;
@@ -122,6 +138,12 @@ static void a_missing_tensor(void **state) {
     assert_int_equal(tare_report_missing(r, &names), 1);
     assert_string_equal(names[0], "model.layers.1.mlp.up_proj.weight");
     assert_int_equal(tare_report_unexpected(r, &names), 1);
+    says(r, "incomplete: 1 tensor has no source, 1 is not expected   (29 expected, 29 found, 1 file)\n"
+            "  missing     model.layers.1.mlp.up_proj.weight  F32  32 x 16\n"
+            "  unexpected  model.layers.1.mlp.xp_proj.weight  F32  32 x 16\n"
+            "  tied        lm_head.weight                     = model.embed_tokens.weight\n"
+            "  matched     28   by the name in the tree\n"
+            "  formula      2   buffers that no file holds\n");
     tare_report_free(r);
     r = report_of(&l, &(tare_check_options){.allow_missing = true}, &v);
     assert_false(v.complete);
@@ -630,9 +652,11 @@ static bool any_digest(void *to, const tare_item *t, const char hex[65]) { retur
 static bool by_check(const loaded *l, tare_error *err) {
     const char *const *names;
     tare_report *r = tare_check(l->m, l->c, NULL, err);
+    said s = {.most = sizeof s.text - 1};
     if (r) tare_report_unexpected(r, &names), tare_report_missing(r, &names);
+    bool ok = r && tare_report_write(r, take_said, &s, err) == TARE_OK;
     tare_report_free(r);
-    return r != NULL;
+    return ok;
 }
 static bool by_load(const loaded *l, tare_error *err) {
     tare_weights *w = tare_load(l->m, l->c, &(tare_load_options){.threads = 1}, err);

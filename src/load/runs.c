@@ -1,8 +1,6 @@
 /* Rows are grouped by what is left of them without numbers; in a group the numbers at each place make a set, and where the group holds
  * every combination it is one line. Where it does not, it is divided by the values at its first place that vary, equal rests together. */
 #include "runs.h"
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,19 +82,20 @@ static int by_value(const void *x, const void *y) {
 }
 
 /* {0...3,5,7...9}; a single number as it is. */
-static void put_set(out *o, const uint64_t *v, size_t n) {
+static void put_set(sink *o, const uint64_t *v, size_t n) {
     if (n == 1) {
-        out_format(o, "%" PRIu64, v[0]);
+        sink_int(o, (int64_t)v[0]);
         return;
     }
-    out_text(o, "{");
+    sink_char(o, '{');
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && v[end] == v[end - 1] + 1;) end++;
         if (end - i == 2) end--;
-        out_format(o, "%s%" PRIu64, i ? "," : "", v[i]);
-        if (end - i > 1) out_format(o, "...%" PRIu64, v[end - 1]);
+        if (i) sink_char(o, ',');
+        sink_int(o, (int64_t)v[i]);
+        if (end - i > 1) sink_text(o, "..."), sink_int(o, (int64_t)v[end - 1]);
     }
-    out_text(o, "}");
+    sink_char(o, '}');
 }
 /* The distinct numbers at one place, sorted into `v`. */
 static size_t set_of(const entry *e, size_t n, int place, uint64_t *v) {
@@ -115,32 +114,41 @@ static bool is_product(const entry *e, size_t n, uint64_t *v) {
     }
     return product == n;
 }
-static bool add_run(runs *r, const entry *e, size_t n, uint64_t *v) {
-    out name = {.fd = -1};
+typedef struct folding {
+    runs *r;
+    arena *a;
+    uint64_t *v; /* room for as many numbers as there are rows */
+} folding;
+typedef struct name_text { arena *a; char *data; size_t n, cap; } name_text;
+static bool name_take(void *to, const char *data, size_t n) {
+    name_text *t = to;
+    t->data = arena_grow(t->a, t->data, t->n, &t->cap, n, 1);
+    memcpy(t->data + t->n, data, n);
+    t->n += n;
+    return true;
+}
+static void add_run(folding *f, const entry *e, size_t n) {
+    name_text name = {.a = f->a};
+    sink s;
     const char *text = e->row->name;
     int place = 0;
+    sink_open(&s, name_take, &name);
     for (const char *p = text; *p;) {
         size_t k = place < e->n ? number_length(text, p) : 0;
-        if (k) put_set(&name, v, set_of(e, n, place++, v)), p += k;
-        else out_put(&name, p++, 1);
+        if (k) put_set(&s, f->v, set_of(e, n, place++, f->v)), p += k;
+        else sink_char(&s, *p++);
     }
-    out_put(&name, "", 1);
-    if (r->n == r->cap) {
-        size_t cap = r->cap ? r->cap * 2 : 16;
-        name_run *more = realloc(r->v, cap * sizeof *more);
-        if (!more) name.failed = 1;
-        else r->v = more, r->cap = cap;
-    }
-    if (name.failed) return out_free(&name), false;
+    sink_char(&s, '\0');
+    sink_flush(&s);
     size_t first = e->at;
     for (size_t i = 1; i < n; i++)
         if (e[i].at < first) first = e[i].at;
-    r->v[r->n++] = (name_run){name.data, first, n};
-    return true;
+    f->r->v = arena_grow(f->a, f->r->v, f->r->n, &f->r->cap, 1, sizeof *f->r->v);
+    f->r->v[f->r->n++] = (name_run){name.data, first, n};
 }
-static bool divide(runs *r, entry *e, size_t n, uint64_t *v, int depth);
+static void divide(folding *f, entry *e, size_t n, int depth);
 /* Every value at `place` has a rest: the numbers behind it. Values with equal rests stay together. */
-static bool divide_at(runs *r, entry *e, size_t n, uint64_t *v, int place, int depth) {
+static void divide_at(folding *f, entry *e, size_t n, int place, int depth) {
     for (size_t i = 0, end; i < n; i = end) {
         uint64_t rest = 0xcbf29ce484222325u;
         for (end = i; end < n && e[end].number[place] == e[i].number[place]; end++)
@@ -148,40 +156,33 @@ static bool divide_at(runs *r, entry *e, size_t n, uint64_t *v, int place, int d
         for (size_t k = i; k < end; k++) e[k].rest = rest;
     }
     qsort(e, n, sizeof *e, by_rest);
-    bool ok = true;
-    for (size_t i = 0, end; ok && i < n; i = end) {
+    for (size_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && e[end].rest == e[i].rest;) end++;
-        ok = divide(r, e + i, end - i, v, depth + 1);
+        divide(f, e + i, end - i, depth + 1);
     }
-    return ok;
 }
-static bool divide(runs *r, entry *e, size_t n, uint64_t *v, int depth) {
-    if (is_product(e, n, v)) return add_run(r, e, n, v);
+static void divide(folding *f, entry *e, size_t n, int depth) {
+    if (is_product(e, n, f->v)) {
+        add_run(f, e, n);
+        return;
+    }
     for (int place = 0; depth < DEPTH && place + 1 < e->n; place++)
-        if (set_of(e, n, place, v) > 1) return divide_at(r, e, n, v, place, depth);
-    bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) ok = add_run(r, e + i, 1, v);
-    return ok;
+        if (set_of(e, n, place, f->v) > 1) {
+            divide_at(f, e, n, place, depth);
+            return;
+        }
+    for (size_t i = 0; i < n; i++) add_run(f, e + i, 1);
 }
 
-bool runs_make(runs *r, const tare_row *rows, const size_t *which, size_t n) {
-    entry *e = malloc((n + 1) * sizeof *e);
-    uint64_t *v = malloc((n + 1) * sizeof *v);
-    bool ok = e && v;
+void runs_make(runs *r, arena *a, const tare_row *rows, const size_t *which, size_t n) {
+    entry *e = arena_array(a, n + 1, sizeof *e);
+    folding f = {.r = r, .a = a, .v = arena_array(a, n + 1, sizeof *f.v)};
     *r = (runs){0};
-    for (size_t i = 0; ok && i < n; i++) e[i] = entry_of(&rows[which[i]], which[i]);
-    if (ok && n) qsort(e, n, sizeof *e, by_form);
-    for (size_t i = 0, end; ok && i < n; i = end) {
+    for (size_t i = 0; i < n; i++) e[i] = entry_of(&rows[which[i]], which[i]);
+    if (n) qsort(e, n, sizeof *e, by_form);
+    for (size_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && e[end].form == e[i].form && e[end].n == e[i].n;) end++;
-        ok = divide(r, e + i, end - i, v, 0);
+        divide(&f, e + i, end - i, 0);
     }
-    free(e);
-    free(v);
     if (r->n) qsort(r->v, r->n, sizeof *r->v, by_first);
-    return ok;
-}
-void runs_free(runs *r) {
-    for (size_t i = 0; i < r->n; i++) free(r->v[i].name);
-    free(r->v);
-    *r = (runs){0};
 }

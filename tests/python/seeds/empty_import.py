@@ -1,0 +1,2 @@
+from tare import AutoModel, AutoConfig
+from tare import init_empty_weights

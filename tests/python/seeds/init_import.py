@@ -1,0 +1,2 @@
+from tare import BertModel, BertConfig
+from tare import PreTrainedModel

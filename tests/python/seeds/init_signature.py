@@ -1,0 +1,3 @@
+def __init__(self, config: PreTrainedConfig, *inputs, **kwargs):
+    super().__init__()
+    # Validation and setup logic
