@@ -197,7 +197,7 @@ typedef struct tare_disk_tensor { /* a tensor as save_pretrained writes it */
     const int64_t *shape;        /* an axis of -1: text, and how long it is depends on the weights (bitsandbytes) */
 } tare_disk_tensor;
 /* Calls visit for every tensor that save_pretrained writes for this model, fresh from its config, in the order in which it shards
- * them, until it returns false (then TARE_NO). Strings and shapes live until visit returns. */
+ * them, until it returns false (then TARE_NO). Strings and shapes live until visit returns. Of a quantised model that is TARE_STAGE_LOADED. */
 TARE_API tare_status tare_model_layout(const tare_model *m, bool (*visit)(void *to, const tare_disk_tensor *t), void *to, tare_error *err);
 
 typedef struct tare_counts {
