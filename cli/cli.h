@@ -109,12 +109,15 @@ int fail_with(tare_status status, const char *code, const char *format, ...) __a
 int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void error_fill(tare_error *e, tare_status status, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 void note(const char *text); /* NULL: nothing */
+void warning(const char *text);
 void out_error(out *o, const tare_error *err); /* {"code":...,"path":...,"message":...} */
 
 /* ---- models -------------------------------------------------------------------------------------------------- */
 
 tare_open_options options_of(const args *a);
 bool stage_read(const args *a, tare_stage *stage); /* --stage; false: it was said */
+void quantization_notes(const tare_model *m);        /* what its method warns of, on standard error */
+void quantization_json(out *o, const tare_model *m); /* ,"quantization":{...}; nothing for plain models */
 /* From words[0], "-" included; says what is wrong and returns NULL, *status set; a model's note is printed. */
 tare_model *open_model(const args *a, int *status);
 tare_model *open_plain_model(const args *a, bool plain, int *status); /* plain: as Model(config) builds it */

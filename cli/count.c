@@ -200,18 +200,6 @@ static void put_text(const tare_model *m, const args *a, const tare_counts *c, c
     budget_text(&std_out, b);
 }
 
-static void json_quantization(const tare_quantization *q) {
-    if (!q) return;
-    out_format(&std_out, ",\"quantization\":{\"method\":\"%s\",\"modules\":%" PRIu64 ",\"left\":%" PRIu64, q->method, q->replaced, q->left);
-    out_format(&std_out, ",\"weights\":%" PRIu64, q->weights);
-    out_format(&std_out, ",\"bytes\":%" PRIu64 ",\"bits\":", q->bytes);
-    if (q->weights) out_format(&std_out, "%.6g", 8.0 * (double)q->bytes / (double)q->weights);
-    else out_text(&std_out, "null");
-    out_text(&std_out, ",\"warnings\":[");
-    for (size_t i = 0; i < q->warning_count; i++) out_text(&std_out, i ? "," : ""), out_json(&std_out, q->warnings[i]);
-    out_text(&std_out, "]}");
-}
-
 static void put_json(const tare_model *m, const tare_counts *c, const parts *p, const budget *b) {
     out *o = &std_out;
     out_format(o, "{\"tare\":1,\"class\":\"%s\",\"dtype\":\"%s\",\"parameters\":{", tare_model_class(m), tare_dtype_name(tare_model_dtype(m)));
@@ -235,7 +223,7 @@ static void put_json(const tare_model *m, const tare_counts *c, const parts *p, 
         out_text(o, "}");
     }
     out_text(o, "]");
-    json_quantization(tare_model_quantization(m));
+    quantization_json(o, m);
     budget_json(o, b);
     out_text(o, "}\n");
 }

@@ -70,7 +70,7 @@ tare_model *open_plain_model(const args *a, bool plain, int *status) {
     } else {
         m = tare_model_open(a->words[0], &o, &err);
     }
-    if (m) note(tare_model_note(m));
+    if (m) note(tare_model_note(m)), quantization_notes(m);
     else *status = fail(&err);
     return m;
 }

@@ -17,6 +17,7 @@ static bool put_digest(const tare_model *m, const char *name, tare_text what, ou
 static bool put_model(const tare_model *m, const wishes *w, out *o, tare_error *err) {
     squeeze s = {.o = o};
     out_format(o, ",\"ok\":true,\"class\":\"%s\",\"params\":%" PRIu64, tare_model_class(m), tare_model_params(m));
+    quantization_json(o, m);
     if (w->digests && !(put_digest(m, "tree", TARE_TEXT_TREE, o, err) && put_digest(m, "print", TARE_TEXT_PRINT, o, err))) return false;
     if (!w->facts) return true;
     out_text(o, ",\"facts\":");

@@ -13,6 +13,12 @@ if(TARE_EXTRA_MODELS)
     list(APPEND registry_json ${extra_json})
 endif()
 
+set(extra_methods "")
+if(TARE_EXTRA_METHODS)
+    file(GLOB extra_methods CONFIGURE_DEPENDS ${TARE_EXTRA_METHODS}/*.c)
+    list(APPEND registry_quants ${extra_methods})
+endif()
+
 # The script reads the lists from a file; it changes only when they do, or when a JSON file comes or goes.
 set(registry_inputs "set(models \"${registry_models}\")\nset(quants \"${registry_quants}\")\nset(presets \"${registry_presets}\")\n# ${registry_json}\n")
 file(CONFIGURE OUTPUT ${registry_dir}/inputs.cmake CONTENT "${registry_inputs}" @ONLY)
