@@ -115,12 +115,17 @@ static void announce(worker *w, const place *p, const spot *to) {
     uint64_t item = wide(w->r, to->source), n = (uint64_t)place_span(p, 0) * item;
     if (n >= LEAST && n <= MOST) source_soon(&w->r->s, to->source, tensor_of(w->r, to->source)->at + (uint64_t)p->from * item, 2 * n);
 }
+/* Of a packed tensor, right to where it belongs. */
+static bool put_unpacked(worker *w, const place *p, const spot *to) {
+    return source_unpack(&w->r->s, to->source, p->from, place_elements(p), &(unpack_to){to->dtype, goes_to(to, p), to->past}, &w->err);
+}
 static bool put_place(worker *w, const place *any, const spot *to) {
     place p = place_by_source(any), part;
     const run *r = w->r;
     announce(w, &p, to);
     int64_t item = (int64_t)wide(r, to->source), all = place_elements(&p);
     bool is_run = place_is_run(&p);
+    if (is_run && tensor_of(r, to->source)->packed && !r->how->odd) return put_unpacked(w, &p, to);
     if (r->how->io == FILL_MMAP && !tensor_of(r, to->source)->packed) return put_request(w, &p, to);
     if (is_run && r->how->io == FILL_PREAD && tensor_of(r, to->source)->dtype == to->dtype) return put_straight(w, &p, to);
     int64_t most = (int64_t)(is_run ? r->sizes->cast : r->sizes->room) / item, inner = 1, k = 1;
