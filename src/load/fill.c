@@ -77,8 +77,19 @@ static placing placing_of(worker *w, const spot *to) {
 }
 static char *goes_to(const spot *to, const place *p) { return to->base + (p->to - to->origin) * (int64_t)tare_dtype_bytes(to->dtype); }
 
+/* What is packed is cast as it is unpacked, where that is the same: it is smaller then. */
+static bool put_packed(worker *w, const place *p, const spot *to) {
+    const packed_form *form = tensor_of(w->r, to->source)->packed;
+    bool same = form->dtype == TARE_F32 && tare_dtype_bytes(to->dtype) <= sizeof(float) && !w->r->how->odd;
+    placing how = placing_of(w, to);
+    if (same) how.from = to->dtype;
+    if (!source_unpack(&w->r->s, to->source, p->from, place_span(p, 0), &(unpack_to){how.from, w->room, false}, &w->err)) return false;
+    place_put(&how, p, w->room, goes_to(to, p));
+    return true;
+}
 /* One request for all that lies between a place's first and last element. */
 static bool put_request(worker *w, const place *p, const spot *to) {
+    if (tensor_of(w->r, to->source)->packed) return put_packed(w, p, to);
     const file_tensor *t = tensor_of(w->r, to->source);
     size_t item = wide(w->r, to->source);
     uint64_t at = t->at + (uint64_t)p->from * item;

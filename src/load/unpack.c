@@ -1,6 +1,5 @@
 /* A piece at a time: its codes are read in one request, and its scales and zero points in one each; then row by row, block by block. */
 #include "unpack.h"
-#include <math.h>
 #include <string.h>
 
 enum { PAGE = 4096, CODES = 32 << 10, SCALES = 2048, RUN = 1024 }; /* of a piece, at the most: bytes of codes, scales; floats at a time */
@@ -73,6 +72,13 @@ static void nested(unpacking *u, const uint8_t *in, const piece *x, int64_t n) {
         u->r->scales[i] = absmax + p->shift;
     }
 }
+/* 2 to the b - 127; 255 is infinity. */
+static void powers(float *out, const uint8_t *in, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits = in[i] ? (uint32_t)in[i] << 23 : 0x00400000u;
+        memcpy(&out[i], &bits, sizeof bits);
+    }
+}
 static bool read_scales(unpacking *u, const piece *x) {
     const packed_form *p = u->p;
     tare_dtype dtype = (tare_dtype)u->from->dtype(u->from->to, p->scales);
@@ -80,8 +86,7 @@ static bool read_scales(unpacking *u, const piece *x) {
     const char *in = grid(u, p->scales, p->scale_columns, tare_dtype_bytes(dtype), x);
     if (!in) return false;
     if (p->scale_kind == SCALES_NESTED) nested(u, (const uint8_t *)in, x, n);
-    else if (p->scale_kind == SCALES_EXPONENT)
-        for (int64_t i = 0; i < n; i++) u->r->scales[i] = ldexpf(1, (int)(uint8_t)in[i] - 127);
+    else if (p->scale_kind == SCALES_EXPONENT) powers(u->r->scales, (const uint8_t *)in, n);
     else cast_run(u->l, TARE_F32, u->r->scales, dtype, in, (size_t)n, false);
     if (p->divisor != 1)
         for (int64_t i = 0; i < n; i++) u->r->scales[i] /= p->divisor;
