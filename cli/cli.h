@@ -115,9 +115,9 @@ void out_error(out *o, const tare_error *err); /* {"code":...,"path":...,"messag
 /* ---- models -------------------------------------------------------------------------------------------------- */
 
 tare_open_options options_of(const args *a);
+bool stage_read(const args *a, tare_stage *stage); /* --stage; false: it was said */
 void quantization_notes(const tare_model *m);        /* what its method warns of, on standard error */
 void quantization_json(out *o, const tare_model *m); /* ,"quantization":{...}; nothing for plain models */
-bool stage_read(const args *a, tare_stage *stage); /* --stage; false: it was said */
 /* From words[0], "-" included; says what is wrong and returns NULL, *status set; a model's note is printed. */
 tare_model *open_model(const args *a, int *status);
 tare_model *open_plain_model(const args *a, bool plain, int *status); /* plain: as Model(config) builds it */

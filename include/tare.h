@@ -197,7 +197,7 @@ typedef struct tare_disk_tensor { /* a tensor as save_pretrained writes it */
     const int64_t *shape;        /* an axis of -1: text, and how long it is depends on the weights (bitsandbytes) */
 } tare_disk_tensor;
 /* Calls visit for every tensor that save_pretrained writes for this model, fresh from its config, in the order in which it shards
- * them, until it returns false (then TARE_NO). Strings and shapes live until visit returns. */
+ * them, until it returns false (then TARE_NO). Strings and shapes live until visit returns. Of a quantised model that is TARE_STAGE_LOADED. */
 TARE_API tare_status tare_model_layout(const tare_model *m, bool (*visit)(void *to, const tare_disk_tensor *t), void *to, tare_error *err);
 
 typedef struct tare_counts {
@@ -371,7 +371,8 @@ TARE_API tare_status tare_checkpoint_read(const tare_checkpoint *c, const tare_s
 
 /* The empty model that from_pretrained() would load it into: of the config.json beside it or, where `config` is not NULL, of that MODEL.
  * As tare_model_open(), but the dtype is options->dtype, else the config's, else the index's, else that of the first floating tensor;
- * "auto" is as good as NULL. */
+ * "auto" is as good as NULL. Weights that the config says are quantised have the places that files hold; with options->dequantize they are
+ * turned into floats when they are loaded, and TARE_STAGE_PLAIN takes the config as if it said nothing of it. */
 TARE_API tare_model *tare_checkpoint_model(const tare_checkpoint *c, const char *config, const tare_open_options *options, tare_error *err);
 
 typedef struct tare_check_options {

@@ -182,6 +182,12 @@ static bool plan_slot(loading *l, size_t slot) {
 static bool ranks_make_sense(loading *l) {
     if (l->o.ranks < 2) return true;
     l->tp_plan = tp_plan_of(&l->a, l->m->root);
+    for (size_t i = 0; i < l->n; i++)
+        if (l->r->slots.v[i].packed) {
+            error_set(&l->err, TARE_NO, "not_available", l->items[i].path, "%s is packed: a rank's part of quantised weights is not in this release, "
+                      "but for floats that they are turned into", l->items[i].path);
+            return false;
+        }
     if (l->o.rank < 0 || l->o.rank >= l->o.ranks) error_set(&l->err, TARE_USAGE, "usage", NULL, "there is no rank %d of %d", l->o.rank, l->o.ranks);
     else if (!l->tp_plan.n) error_set(&l->err, TARE_NO, "not_available", NULL, "%s has no tensor-parallel plan to be divided by", l->m->root->cls);
     return l->err.status == TARE_OK;

@@ -306,12 +306,29 @@ static size_t sixteen_bytes(float *out, const uint8_t *in, __m512 table, bool hi
     _mm512_storeu_ps(out + 16, _mm512_permutex2var_ps(x, _mm512_add_epi32(first, _mm512_set1_epi32(8)), y));
     return 16;
 }
+#elif defined(__AVX2__)
+static inline __m256 pick(__m256i codes, __m256 lower, __m256 upper) {
+    __m256 which = _mm256_castsi256_ps(_mm256_slli_epi32(codes, 28)); /* the sign is the code's upper bit */
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(lower, codes), _mm256_permutevar8x32_ps(upper, codes), which);
+}
+static size_t eight_bytes(float *out, const uint8_t *in, __m256 lower, __m256 upper, bool high_first) {
+    __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)in));
+    __m256i low = _mm256_and_si256(bytes, _mm256_set1_epi32(15)), high = _mm256_srli_epi32(bytes, 4);
+    __m256 x = pick(high_first ? high : low, lower, upper), y = pick(high_first ? low : high, lower, upper);
+    __m256 a = _mm256_unpacklo_ps(x, y), b = _mm256_unpackhi_ps(x, y);
+    _mm256_storeu_ps(out, _mm256_permute2f128_ps(a, b, 0x20));
+    _mm256_storeu_ps(out + 8, _mm256_permute2f128_ps(a, b, 0x31));
+    return 8;
+}
 #endif
 static void nibbles(float *out, const uint8_t *in, size_t n, const float table[16], bool high_first) {
     size_t i = 0, shift = high_first ? 4 : 0;
 #if defined(__AVX512F__)
     __m512 values = _mm512_loadu_ps(table);
-    for (; 2 * i + 32 <= n; ) i += sixteen_bytes(out + 2 * i, in + i, values, high_first);
+    while (2 * i + 32 <= n) i += sixteen_bytes(out + 2 * i, in + i, values, high_first);
+#elif defined(__AVX2__)
+    __m256 lower = _mm256_loadu_ps(table), upper = _mm256_loadu_ps(table + 8);
+    while (2 * i + 16 <= n) i += eight_bytes(out + 2 * i, in + i, lower, upper, high_first);
 #endif
     for (; 2 * i + 1 < n; i++) {
         out[2 * i] = table[in[i] >> shift & 15];

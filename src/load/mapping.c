@@ -59,7 +59,8 @@ bool mapping_walk(const verdict *v, bool (*visit)(void *to, const tare_mapping *
         if (r->slots.v[i].from == FROM_FILE && !slot_rows(v, &r->slots.v[i], visit, to)) return false;
     for (size_t i = 0; i < r->c->tensor_count; i++) {
         static const char *const why[] = {[KEY_UNEXPECTED] = "unexpected", [KEY_IGNORED] = "ignorable", [KEY_SURPLUS] = "surplus"};
-        if (r->keys[i].fate <= KEY_CONVERTED) continue;
+        bool part = r->c->view_of && r->c->tensors[i].replaced && i < r->c->view_of->tensor_count && !r->c->view_of->tensors[i].replaced;
+        if (r->keys[i].fate <= KEY_CONVERTED || part) continue; /* a part stands behind the name of its whole */
         tare_mapping row = {r->c->tensors[i].key, NULL, why[r->keys[i].fate]};
         if (!visit(to, &row)) return false;
     }

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #endif
 #include "source.h"
-#include "unpack.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -73,13 +72,15 @@ static const char *part_bytes(void *to, size_t tensor, uint64_t at, char *room, 
     return source_get(r->s, tensor, r->s->c->tensors[tensor].at + at, room, n, r->err);
 }
 static int part_dtype(void *to, size_t tensor) { return ((part_reader *)to)->s->c->tensors[tensor].dtype; }
-static bool unpack_bytes_of(sources *s, const file_tensor *t, uint64_t at, void *to, size_t n, tare_error *err) {
+bool source_unpack(sources *s, size_t tensor, int64_t first, int64_t n, const unpack_to *to, tare_error *err) {
     part_reader r = {s, err};
-    uint64_t item = tare_dtype_bytes((tare_dtype)t->dtype);
-    return unpack_run(lanes_best(), t->packed, (int64_t)((at - t->at) / item), (int64_t)(n / item), to, &(unpack_bytes){part_bytes, part_dtype, &r});
+    return unpack_run(lanes_best(), s->c->tensors[tensor].packed, first, n, to, &(unpack_bytes){part_bytes, part_dtype, &r});
 }
 bool source_bytes(sources *s, size_t tensor, uint64_t at, void *to, size_t n, tare_error *err) {
-    if (s->c->tensors[tensor].packed) return unpack_bytes_of(s, &s->c->tensors[tensor], at, to, n, err);
+    const file_tensor *t = &s->c->tensors[tensor];
+    uint64_t item = tare_dtype_bytes((tare_dtype)t->dtype);
+    unpack_to floats = {(tare_dtype)t->dtype, to, false};
+    if (t->packed) return source_unpack(s, tensor, (int64_t)((at - t->at) / item), (int64_t)(n / item), &floats, err);
     int fd = checkpoint_fd(s->c, s->c->tensors[tensor].file, err);
     if (fd < 0) return false;
     ssize_t got = read_all(fd, at, to, n);

@@ -1,6 +1,5 @@
 /* A piece at a time: its codes are read in one request, and its scales and zero points in one each; then row by row, block by block. */
 #include "unpack.h"
-#include <math.h>
 #include <string.h>
 
 enum { PAGE = 4096, CODES = 32 << 10, SCALES = 2048, RUN = 1024 }; /* of a piece, at the most: bytes of codes, scales; floats at a time */
@@ -17,6 +16,7 @@ typedef struct unpacking {
     const lanes *l;
     const packed_form *p;
     const unpack_bytes *from;
+    const unpack_to *to;
     room *r;
 } unpacking;
 
@@ -72,6 +72,13 @@ static void nested(unpacking *u, const uint8_t *in, const piece *x, int64_t n) {
         u->r->scales[i] = absmax + p->shift;
     }
 }
+/* 2 to the b - 127; 255 is infinity. */
+static void powers(float *out, const uint8_t *in, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits = in[i] ? (uint32_t)in[i] << 23 : 0x00400000u;
+        memcpy(&out[i], &bits, sizeof bits);
+    }
+}
 static bool read_scales(unpacking *u, const piece *x) {
     const packed_form *p = u->p;
     tare_dtype dtype = (tare_dtype)u->from->dtype(u->from->to, p->scales);
@@ -79,8 +86,7 @@ static bool read_scales(unpacking *u, const piece *x) {
     const char *in = grid(u, p->scales, p->scale_columns, tare_dtype_bytes(dtype), x);
     if (!in) return false;
     if (p->scale_kind == SCALES_NESTED) nested(u, (const uint8_t *)in, x, n);
-    else if (p->scale_kind == SCALES_EXPONENT)
-        for (int64_t i = 0; i < n; i++) u->r->scales[i] = ldexpf(1, (int)(uint8_t)in[i] - 127);
+    else if (p->scale_kind == SCALES_EXPONENT) powers(u->r->scales, (const uint8_t *)in, n);
     else cast_run(u->l, TARE_F32, u->r->scales, dtype, in, (size_t)n, false);
     if (p->divisor != 1)
         for (int64_t i = 0; i < n; i++) u->r->scales[i] /= p->divisor;
@@ -155,20 +161,26 @@ static void scale(unpacking *u, float *x, const float *scales, const float *zero
     if (p->factor != 1)
         for (int64_t i = 0; i < n; i++) x[i] *= p->factor;
 }
+/* Rounded to the format's dtype, and from that to the one that is asked for. */
+static void hand_over(unpacking *u, void *out, const float *made, int64_t n) {
+    tare_dtype own = (tare_dtype)u->p->dtype;
+    _Alignas(64) char rounded[RUN * sizeof(float)];
+    bool twice = own != TARE_F32 && own != u->to->dtype;
+    if (twice) cast_run(u->l, own, rounded, TARE_F32, made, (size_t)n, false);
+    cast_run(u->l, u->to->dtype, out, twice ? own : TARE_F32, twice ? (const void *)rounded : made, (size_t)n, u->to->past);
+}
 static char *do_row(unpacking *u, const piece *x, int64_t i, tare_dtype dtype, const uint8_t *codes, char *out) {
     const packed_form *p = u->p;
-    _Alignas(64) float kept[RUN];
+    _Alignas(64) float made[RUN];
     int64_t at = (scale_row(p, x->row + i) - x->block_row) * x->block_columns;
-    size_t item = tare_dtype_bytes((tare_dtype)p->dtype);
     for (int64_t done = 0; done < x->columns; done += RUN) {
         int64_t n = smaller(x->columns - done, RUN), column = x->column + done, block = column / p->block_columns - x->block_column;
         /* a byte that this part of the row begins within is the first there is */
         int64_t first = (p->codes == CODES_PLAIN ? 0 : p->codes == CODES_BITS ? x->column % 32 : x->column % 2) + done;
-        float *made = p->dtype == TARE_F32 ? (float *)(void *)out : kept;
         decode(u, dtype, made, codes, first, n);
         scale(u, made, u->r->scales + at + block, p->zeros != SIZE_MAX ? u->r->zeros + at + block : NULL, column, n);
-        if (made == kept) cast_run(u->l, (tare_dtype)p->dtype, out, TARE_F32, made, (size_t)n, false);
-        out += (size_t)n * item;
+        hand_over(u, out, made, n);
+        out += (size_t)n * tare_dtype_bytes(u->to->dtype);
     }
     return out;
 }
@@ -184,13 +196,13 @@ static char *do_piece(unpacking *u, const piece *x, char *out) {
     for (int64_t i = 0; codes && out && i < x->rows; i++) out = do_row(u, x, i, dtype, (const uint8_t *)codes + i * row, out);
     return codes ? out : NULL;
 }
-bool unpack_run(const lanes *l, const packed_form *p, int64_t first, int64_t n, void *out, const unpack_bytes *from) {
+bool unpack_run(const lanes *l, const packed_form *p, int64_t first, int64_t n, const unpack_to *to, const unpack_bytes *from) {
     room r;
-    unpacking u = {l, p, from, &r};
-    for (char *to = out; n > 0;) {
+    unpacking u = {l, p, from, to, &r};
+    for (char *out = to->out; n > 0;) {
         piece x = cut(p, first, n);
-        to = do_piece(&u, &x, to);
-        if (!to) return false;
+        out = do_piece(&u, &x, out);
+        if (!out) return false;
         first += x.rows * x.columns;
         n -= x.rows * x.columns;
     }

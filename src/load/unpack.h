@@ -11,6 +11,11 @@ typedef struct unpack_bytes {
     int (*dtype)(void *to, size_t tensor);
     void *to;
 } unpack_bytes;
-/* Elements [first, first + n) of a packed tensor, in its dtype. False: bytes could not be had. */
-bool unpack_run(const lanes *l, const packed_form *p, int64_t first, int64_t n, void *out, const unpack_bytes *from);
+typedef struct unpack_to { /* who takes the floats */
+    tare_dtype dtype;       /* that they are cast to, once they are in the packed tensor's own; aligned for it: */
+    void *out;
+    bool past;              /* written past the caches (cast.h) */
+} unpack_to;
+/* Elements [first, first + n) of a packed tensor. False: bytes could not be had. */
+bool unpack_run(const lanes *l, const packed_form *p, int64_t first, int64_t n, const unpack_to *to, const unpack_bytes *from);
 #endif

@@ -134,8 +134,8 @@ quant *quant_open(session *s, cfg *c, const quant_wish *wish, const char **unkno
     if (!*ok || !q->method) return NULL;
     q->dequantized = wish->dequantize || val_true(conf_get(&q->top, "dequantize"));
     q->loaded = wish->loaded;
-    q->from_file |= wish->loaded;
     if (q->method->settle) q->method->settle(q);
+    q->from_file |= q->loaded; /* what is asked for is done by then */
     *ok = session_ok(s);
     return *ok ? q : NULL;
 }

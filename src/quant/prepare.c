@@ -190,6 +190,7 @@ bool quant_prepare(void *to, builder *b) {
         change(p, b->root);
     }
     if (q->loaded) b->root->stored = q->dequantized ? q->method->floats : q->method->files;
+    if (q->dequantized) return session_ok(b->s);
     if (session_ok(b->s)) warn_of_heads(q);
     if (session_ok(b->s) && q->method->finish) q->method->finish(q);
     return session_ok(b->s);

@@ -20,10 +20,21 @@ static int64_t takes(quant *q, const mod *m, const char *path) {
     if ((!norm && !is_linear(m)) || skipped(q, path)) return LEAVE;
     return norm ? NORM : LINEAR;
 }
+/* Bytes with a scale for a row, as optimum-quanto names them in a state dict. Fewer bits lie in ways that depend on the device. */
+static int bytes_of(const quant *q) {
+    const char *kind = conf_text(settings((quant *)(uintptr_t)q), "weights", "int8");
+    return !strcmp(kind, "int8") ? DT_I8 : !strcmp(kind, "float8") ? DT_F8_E4M3 : DT_DEFAULT;
+}
+static void quantised(quant *q, mod *to, const mod *from) {
+    int64_t out = out_features(from), in = in_features(from);
+    freeze(stored_in(param(to, "weight._data", EMPTY, out, in), bytes_of(q)));
+    freeze(param(to, "weight._scale", EMPTY, out, 1));
+    keep_param(to, from, "bias");
+}
 static void make(quant *q, mod *to, const mod *from, int64_t kind) {
-    (void)q;
     becomes(to, kind == NORM ? "QLayerNorm" : "QLinear");
-    keep_tensors(to, from);
+    if (in_files(q) && kind == LINEAR && bytes_of(q) != DT_DEFAULT) quantised(q, to, from);
+    else keep_tensors(to, from);
     buffer_scalar(to, "input_scale", ONES, DT_DEFAULT, PERSISTENT);
     buffer_scalar(to, "output_scale", ONES, DT_DEFAULT, PERSISTENT);
 }
@@ -31,6 +42,11 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
 static double element(const quant *q) {
     const char *kind = conf_text(settings((quant *)(uintptr_t)q), "weights", "int8");
     return !strcmp(kind, "int4") ? 0.5 : !strcmp(kind, "int2") ? 0.25 : 1;
+}
+
+static void finish(quant *q) {
+    warn_of_dense_experts(q);
+    if (in_files(q) && bytes_of(q) == DT_DEFAULT) note_warning(q, "weights of less than 8 bits are counted as they are before they are quantised");
 }
 
 const quant_method method_quanto = {
@@ -42,5 +58,5 @@ const quant_method method_quanto = {
     .make = make,
     .share = 0.9,
     .element = element,
-    .finish = warn_of_dense_experts,
+    .finish = finish,
 };

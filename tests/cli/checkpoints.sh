@@ -22,12 +22,12 @@ place() {
 # patch FILE AT TEXT: what printf makes of TEXT over what is there. copy FILE FROM TO BYTES: one part of it over another.
 patch() { printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null; }
 copy() { dd if="$1" bs=1 skip="$2" count="$4" 2>/dev/null | dd of="$1" bs=1 seek="$3" conv=notrunc 2>/dev/null; }
-# weights FOLDER HEADER [BYTES]: a model.safetensors with this header and so many zero bytes.
+# weights FOLDER HEADER [BYTES]: a model.safetensors with this header and so many zero bytes, or of what $FILL, a command, prints.
 weights() {
     mkdir -p "$1"
     {
         printf "\\$(printf %o $((${#2} % 256)))\\$(printf %o $((${#2} / 256)))\\0\\0\\0\\0\\0\\0%s" "$2"
-        head -c "${3:-0}" /dev/zero
+        ${FILL:-cat /dev/zero} | head -c "${3:-0}"
     } >"$1/model.safetensors"
 }
 # stored FOLDER METHOD [SED]: zeros, as a tiny quantised_METHOD.json has them stored; SED goes over the lines of its tensors.

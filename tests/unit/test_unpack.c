@@ -34,11 +34,16 @@ static void check(const packed_form *p, const part *parts, const float *want, in
         uint16_t half[64];
         bool is_half = p->dtype == TARE_BF16;
         if (!l) continue;
-        assert_true(unpack_run(l, p, 0, n, is_half ? (void *)half : wide, &(unpack_bytes){get, dtype, (void *)(uintptr_t)parts}));
+        unpack_to to = {(tare_dtype)p->dtype, is_half ? (void *)half : wide, k == 2};
+        assert_true(unpack_run(l, p, 0, n, &to, &(unpack_bytes){get, dtype, (void *)(uintptr_t)parts}));
+        l->fence();
         for (int64_t i = 0; i < n; i++) {
             float got = is_half ? of_bf16(half[i]) : wide[i];
             assert_memory_equal(&got, &want[i], sizeof got);
         }
+        /* rounded to the format's dtype first, whatever else is asked for */
+        assert_true(unpack_run(l, p, 0, n, &(unpack_to){TARE_F32, wide, false}, &(unpack_bytes){get, dtype, (void *)(uintptr_t)parts}));
+        assert_memory_equal(wide, want, (size_t)n * sizeof *want);
     }
 }
 static const float fours[16] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
@@ -204,7 +209,7 @@ static void test_any_part(void **state) {
             int64_t first = k ? below(all) : 0, count = k ? 1 + below(all - first) : all;
             const lanes *l = lanes_named(sets[k % 3]);
             if (!l) continue;
-            assert_true(unpack_run(l, &p, first, count, out, &(unpack_bytes){get, dtype, parts}));
+            assert_true(unpack_run(l, &p, first, count, &(unpack_to){TARE_F32, out, false}, &(unpack_bytes){get, dtype, parts}));
             for (int64_t i = 0; i < count; i += count > 5000 ? 37 : 1) {
                 float want = single(&p, parts, (first + i) / p.columns, (first + i) % p.columns);
                 assert_memory_equal(&out[i], &want, sizeof want);
@@ -228,7 +233,7 @@ static void test_unreadable(void **state) {
     p.zeros = ZEROS;
     for (int n = 0; n < 4; n++) {
         int left = n;
-        assert_int_equal(unpack_run(lanes_best(), &p, 0, 64, out, &(unpack_bytes){nothing, any_dtype, &left}), n == 3);
+        assert_int_equal(unpack_run(lanes_best(), &p, 0, 64, &(unpack_to){TARE_F32, out, false}, &(unpack_bytes){nothing, any_dtype, &left}), n == 3);
     }
 }
 
