@@ -96,6 +96,7 @@ TARE_API void tare_model_free(tare_model *m);
 
 TARE_API const char *tare_config_type(const tare_config *c); /* model_type, the real one: "gpt2" for "gpt-sw3" */
 TARE_API const tare_config *tare_model_config(const tare_model *m); /* the part that the model's class takes */
+TARE_API bool tare_model_has_own_config(const tare_model *m); /* its constructor changes a copy of the config that it is given */
 
 /* What a model was prepared for. NULL: a plain build, or a config without a method that changes it. */
 typedef struct tare_quantization {

@@ -190,6 +190,7 @@ static PyObject *dtype(PyObject *self, void *nothing) {
     (void)nothing;
     return PyUnicode_FromString(tare_dtype_torch(tare_model_dtype(MODEL(self))));
 }
+static PyObject *has_own_config(PyObject *self, void *nothing) { return (void)nothing, PyBool_FromLong(tare_model_has_own_config(MODEL(self))); }
 static PyObject *note(PyObject *self, void *nothing) {
     (void)nothing;
     return Py_BuildValue("z", tare_model_note(MODEL(self)));
@@ -220,6 +221,7 @@ static PyGetSetDef getters[] = {
     {"is_drawn", model_is_drawn, NULL, "Whether anybody has looked at a value, or it was loaded.", NULL},
     {"class_name", class_name, NULL, "The model class.", NULL},
     {"dtype", dtype, NULL, "The dtype of the first floating parameter, as torch names it.", NULL},
+    {"has_own_config", has_own_config, NULL, "Its constructor changes a copy of the config that it is given.", NULL},
     {"note", note, NULL, "A remark on how the class was chosen, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

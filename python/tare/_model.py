@@ -56,7 +56,7 @@ class PreTrainedModel(Module):
     def _start(self, handle, config, plain=False, places=None):
         """Takes a model of the library; the config gets what the model chose. Without places it lies where new models do."""
         own = handle.config()
-        if own.class_name == type(config).__name__:
+        if own.class_name == type(config).__name__ and not handle.has_own_config:
             config._after_build(own)
         else:
             config = _wrap(own)

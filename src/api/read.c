@@ -78,6 +78,7 @@ tare_status tare_model_digest(const tare_model *m, tare_text what, char hex[65],
 
 const char *tare_config_type(const tare_config *c) { return c ? c->c->k->model_type : NULL; }
 const tare_config *tare_model_config(const tare_model *m) { return m ? &m->own : NULL; }
+bool tare_model_has_own_config(const tare_model *m) { return m && m->own.c->written_own.n > 0; }
 
 typedef struct row_work { tare_config *c; arena *a; } row_work;
 static bool make_rows(void *to) {

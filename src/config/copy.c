@@ -21,6 +21,11 @@ static val value_copy(session *s, val v, const char *path, const char *key) {
     if (v.kind == VAL_CFG) out.cfg = copied(s, v.cfg, arena_printf(s->a, "%s.%s", path, key), key);
     return out;
 }
+static void set_written(cfg *out, val written) {
+    arena *a = out->s->a;
+    for (uint32_t i = 0; i < written.n; i++)
+        cfg_set(out, text_copy(a, written.members[i].key), value_copy(out->s, written.members[i].v, out->path, ""), TARE_FROM_FORMULA, NULL);
+}
 static cfg *copied(session *s, const cfg *c, const char *path, const char *part) {
     arena *a = s->a;
     cfg *out = arena_new(a, cfg);
@@ -43,8 +48,11 @@ static cfg *copied(session *s, const cfg *c, const char *path, const char *part)
         out->left[i].key = text_copy(a, c->left[i].key);
         out->left[i].v = value_copy(s, c->left[i].v, path, out->left[i].key);
     }
-    for (uint32_t i = 0; i < c->written.n; i++) /* as a model's constructor writes them into the config object that it is given */
-        cfg_set(out, text_copy(a, c->written.members[i].key), value_copy(s, c->written.members[i].v, path, ""), TARE_FROM_FORMULA, NULL);
+    set_written(out, c->written); /* as a model's constructor writes them into the config object that it is given */
     return out;
 }
-cfg *cfg_copy(session *s, const cfg *c, const char *path, const char *part) { return copied(s, c, path, part); }
+cfg *cfg_copy(session *s, const cfg *c, const char *path, const char *part) {
+    cfg *out = copied(s, c, path, part);
+    set_written(out, c->written_own); /* or into a copy that it makes for itself */
+    return out;
+}

@@ -226,3 +226,12 @@ def test_a_typed_program_runs(tmp_path):
     folder = folders.write(tmp_path / "llama", folders.small())
     done = subprocess.run([sys.executable, program, folder], capture_output=True, text=True)
     assert done.returncode == 0 and "LlamaDecoderLayer" in done.stdout and "7 model.embed_tokens" in done.stdout, done.stderr
+
+
+def test_a_constructor_that_copies_its_config_leaves_the_given_one_alone():
+    config = tare.PegasusConfig(encoder_layers=1, decoder_layers=1, d_model=16, encoder_attention_heads=2, decoder_attention_heads=2,
+                                encoder_ffn_dim=8, decoder_ffn_dim=8, vocab_size=20)
+    with tare.device("meta"):
+        model = tare.PegasusForCausalLM(config)
+    assert (config.is_encoder_decoder, config.is_decoder) == (True, False)
+    assert (model.config.is_encoder_decoder, model.config.is_decoder) == (False, True)
