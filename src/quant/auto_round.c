@@ -31,7 +31,7 @@ static scheme read_scheme(const conf *c, scheme other) {
     scheme s = other;
     if (conf_get(c, "bits").kind != VAL_ABSENT) s.bits = conf_given(c, "bits") ? conf_int(c, "bits", 0) : 16;
     s.group = conf_int(c, "group_size", other.group);
-    s.sym = conf_flag(c, "sym", other.sym);
+    s.sym = conf_bool(c, "sym", other.sym);
     if (conf_get(c, "act_bits").kind != VAL_ABSENT) s.act_bits = conf_given(c, "act_bits") ? conf_int(c, "act_bits", 0) : 16;
     if (conf_get(c, "data_type").kind != VAL_ABSENT) s.is_int = val_is(conf_get(c, "data_type"), "int");
     if (s.group != -1 && (s.group < 1 || s.group > INT32_MAX)) conf_refuse(c, "group_size", "a positive int is needed, or -1 for all inputs");
@@ -46,6 +46,7 @@ static packing read_packing(const conf *c) {
         {"auto_round:gptqmodel", GPTQMODEL}, {"auto_round:awq", LIKE_AWQ},    {"auto_round:auto_awq", LIKE_AWQ},
     };
     const char *name = conf_text(c, "packing_format", "auto_round:gptq");
+    if (conf_get(c, "packing_format").kind == VAL_NULL) name = "";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(known[i].name, name)) return known[i].is;
     conf_refuse(c, "packing_format", "no portable kernel reads it; known are auto, auto_round, auto_round:gptq, auto_round:gptqmodel, "
@@ -67,6 +68,11 @@ static size_t count_texts(const val *v) {
     size_t n = v->kind == VAL_TEXT;
     for (uint32_t i = 0; v->kind == VAL_LIST && i < v->n; i++) n += count_texts(&v->items[i]);
     return n;
+}
+static bool are_texts(const val *v) {
+    for (uint32_t i = 0; v->kind == VAL_LIST && i < v->n; i++)
+        if (!val_given(v->items[i]) || !are_texts(&v->items[i])) return false;
+    return !val_given(*v) || v->kind == VAL_TEXT || v->kind == VAL_LIST;
 }
 static void add_patterns(quant *q, const val *v, patterns_of *all) {
     if (v->kind == VAL_TEXT) all->v[all->n++] = regex_of(q, "modules_in_block_to_quantize", v->s, false);
@@ -91,7 +97,9 @@ static void settle(quant *q) {
         conf_refuse(c, "desc_act", "AutoRound refuses columns in another order, but with static_groups");
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (val_true(conf_get(c, foreign[i]))) conf_refuse(c, foreign[i], "this setting is not built by this release");
-    a->blocks = conf_get(c, conf_given(c, "block_name_to_quantize") ? "block_name_to_quantize" : "to_quant_block_names");
+    const char *blocks = conf_given(c, "block_name_to_quantize") ? "block_name_to_quantize" : "to_quant_block_names";
+    a->blocks = conf_get(c, blocks);
+    if (!are_texts(&a->blocks)) conf_refuse(c, blocks, "a text or a list of texts is needed");
     read_overrides(q, a);
     read_modules(q, a);
 }
