@@ -68,4 +68,5 @@ const quant_method method_bitsandbytes = {
     .start = start,
     .takes = takes,
     .make = make,
+    .finish = warn_of_dense_experts,
 };

@@ -20,4 +20,5 @@ const quant_method method_torchao = {
     .names = SET("torchao"),
     .settle = settle,
     .start = start,
+    .finish = warn_of_dense_experts,
 };
