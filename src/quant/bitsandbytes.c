@@ -69,4 +69,5 @@ const quant_method method_bitsandbytes = {
     .takes = takes,
     .make = make,
     .finish = warn_of_dense_experts,
+    .unstacks = true,
 };

@@ -415,4 +415,5 @@ const quant_method method_compressed_tensors = {
     .make = make,
     .extend = extend,
     .finish = finish,
+    .unstacks = true,
 };

@@ -146,6 +146,7 @@ typedef struct quant_method {
     void (*make)(quant *q, mod *to, const mod *from, int64_t kind);
     void (*extend)(quant *q, mod *m); /* adds to a module that keeps its class and children, which are done; NULL: nothing */
     void (*finish)(quant *q);         /* everything is replaced */
+    bool unstacks;                 /* Llama 4's experts are layers of their own, where a file is quantised so */
     bool moves;                    /* what is replaced comes last among its siblings, by name */
 } quant_method;
 #endif
