@@ -12,6 +12,10 @@ bool source_open(source *s, const args *a, int *status) {
         size_t n = strlen(err.message);
         snprintf(err.message + n, sizeof err.message - n, "\n--config MODEL takes the config from elsewhere");
     }
+    if (s->c && !s->m && strstr(err.code, "_quantization")) {
+        size_t n = strlen(err.message);
+        snprintf(err.message + n, sizeof err.message - n, "\n--stage plain takes the config as if it said nothing of it");
+    }
     if (!s->m) return *status = fail(&err), false;
     note(tare_model_note(s->m));
     if (a->value[OPT_DEQUANTIZE] && !tare_model_quantization(s->m))

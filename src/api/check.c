@@ -19,18 +19,29 @@ typedef struct checking {
     tare_error err;
 } checking;
 
-/* The method takes notes while it looks for what is packed. */
+/* The method takes notes while it looks for what is packed, in the model's own memory. */
+typedef struct looking { const tare_model *m; arena *a; const checkpoint *c, *view; tare_error *err; } looking;
+static bool look(void *to) {
+    looking *w = to;
+    w->view = quant_unpacked(w->m->quant, w->a, w->c, w->err);
+    return w->view != NULL;
+}
+static bool look_in_model(void *to) {
+    looking *w = to;
+    return guarded(&((tare_model *)(uintptr_t)w->m)->base.a, w->err, look, w);
+}
 static const checkpoint *unpacked(arena *a, const tare_model *m, const tare_checkpoint *c, tare_error *err) {
     pthread_mutex_t *lock = &((tare_model *)(uintptr_t)m)->base.lock;
+    looking w = {m, a, c->c, NULL, err};
     if (!m->quant) return c->c;
     if (!quant_can_unpack(m->quant)) {
         error_set(err, TARE_NO, "not_available", NULL, "%s has no way back to floats in this release: load it as it is stored", quant_name(m->quant));
         return NULL;
     }
     pthread_mutex_lock(lock);
-    const checkpoint *view = quant_unpacked(m->quant, a, c->c, err);
+    bool ok = guarded(a, err, look_in_model, &w); /* whichever runs out, the lock is given back */
     pthread_mutex_unlock(lock);
-    return view;
+    return ok ? w.view : NULL;
 }
 resolution *resolution_of(arena *a, const tare_model *m, const tare_checkpoint *c, const tare_check_options *o, tare_error *err) {
     resolve_options how = {.dtype = m->dtype, .strip_prefix = o->strip_prefix, .add_prefix = o->add_prefix};

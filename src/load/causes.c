@@ -315,10 +315,23 @@ static void find_floats(verdict *v, const char *method) {
         cause_add(v, "the config says that the weights are quantised by %.60s, and the files hold floats: --stage plain holds them against the "
                   "plain model", method);
 }
+/* Weights that only scales give a sense to, which lie beside them. */
+static void find_scales(verdict *v) {
+    const char *scale = NULL;
+    for (size_t i = 0; i < v->row_n && !scale; i++) {
+        const char *last = strrchr(v->rows[i].name, '.');
+        if (v->rows[i].kind == TARE_ROW_UNEXPECTED && last && (strstr(last, "scale") || strstr(last, "absmax"))) scale = v->rows[i].name;
+    }
+    if (scale)
+        cause_add(v, "the files hold scales, such as %.200s, and the config says of no weight that it is quantised: --quantize METHOD says how "
+                  "they are stored",
+                  scale);
+}
 static void find_quantised(verdict *v) {
     val q = cfg_get(v->root->config, "quantization_config"), method = dict_get(q, "quant_method");
     bool packed = false;
     for (size_t i = 0; i < v->r->slots.n && !packed; i++) packed = v->r->slots.v[i].packed;
+    if (!packed && q.kind != VAL_DICT && v->sum.rows[TARE_ROW_DTYPE]) find_scales(v);
     if (packed) find_gaps(v), find_floats(v, method.kind == VAL_TEXT ? method.s : "its method");
     else if (q.kind == VAL_DICT && (v->sum.rows[TARE_ROW_DTYPE] || v->sum.rows[TARE_ROW_UNEXPECTED] || v->sum.rows[TARE_ROW_SHAPE]))
         cause_add(v, "the config says that the weights are quantised%s%s, and they are held against the plain model",

@@ -42,6 +42,7 @@ static const load_fault *fault_of(const resolution *r, size_t slot) {
 static bool is_plain_float(int dtype) { return dtype == TARE_F32 || dtype == TARE_F16 || dtype == TARE_BF16 || dtype == TARE_F64; }
 /* Loading casts whatever it finds, and numbers that were stored to be scaled, or not to be scaled at all, are none any more. */
 static bool makes_no_sense(const load_slot *s, int held) {
+    if (held == TARE_F8_E8M0 && s->t->meaning && is_plain_float(s->dtype)) return false; /* scales that are powers of two */
     return s->packed ? held != s->dtype : is_plain_float(held) != is_plain_float(s->dtype);
 }
 static bool loses_sense(const verdict *v, const load_slot *s, size_t *which) {

@@ -31,7 +31,7 @@ static scheme read_scheme(const conf *c, scheme other) {
     scheme s = other;
     if (conf_get(c, "bits").kind != VAL_ABSENT) s.bits = conf_given(c, "bits") ? conf_int(c, "bits", 0) : 16;
     s.group = conf_int(c, "group_size", other.group);
-    s.sym = conf_flag(c, "sym", other.sym);
+    s.sym = conf_bool(c, "sym", other.sym);
     if (conf_get(c, "act_bits").kind != VAL_ABSENT) s.act_bits = conf_given(c, "act_bits") ? conf_int(c, "act_bits", 0) : 16;
     if (conf_get(c, "data_type").kind != VAL_ABSENT) s.is_int = val_is(conf_get(c, "data_type"), "int");
     if (s.group != -1 && (s.group < 1 || s.group > INT32_MAX)) conf_refuse(c, "group_size", "a positive int is needed, or -1 for all inputs");
@@ -46,6 +46,7 @@ static packing read_packing(const conf *c) {
         {"auto_round:gptqmodel", GPTQMODEL}, {"auto_round:awq", LIKE_AWQ},    {"auto_round:auto_awq", LIKE_AWQ},
     };
     const char *name = conf_text(c, "packing_format", "auto_round:gptq");
+    if (conf_get(c, "packing_format").kind == VAL_NULL) name = "";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(known[i].name, name)) return known[i].is;
     conf_refuse(c, "packing_format", "no portable kernel reads it; known are auto, auto_round, auto_round:gptq, auto_round:gptqmodel, "
@@ -67,6 +68,11 @@ static size_t count_texts(const val *v) {
     size_t n = v->kind == VAL_TEXT;
     for (uint32_t i = 0; v->kind == VAL_LIST && i < v->n; i++) n += count_texts(&v->items[i]);
     return n;
+}
+static bool are_texts(const val *v) {
+    for (uint32_t i = 0; v->kind == VAL_LIST && i < v->n; i++)
+        if (!val_given(v->items[i]) || !are_texts(&v->items[i])) return false;
+    return !val_given(*v) || v->kind == VAL_TEXT || v->kind == VAL_LIST;
 }
 static void add_patterns(quant *q, const val *v, patterns_of *all) {
     if (v->kind == VAL_TEXT) all->v[all->n++] = regex_of(q, "modules_in_block_to_quantize", v->s, false);
@@ -91,7 +97,9 @@ static void settle(quant *q) {
         conf_refuse(c, "desc_act", "AutoRound refuses columns in another order, but with static_groups");
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (val_true(conf_get(c, foreign[i]))) conf_refuse(c, foreign[i], "this setting is not built by this release");
-    a->blocks = conf_get(c, conf_given(c, "block_name_to_quantize") ? "block_name_to_quantize" : "to_quant_block_names");
+    const char *blocks = conf_given(c, "block_name_to_quantize") ? "block_name_to_quantize" : "to_quant_block_names";
+    a->blocks = conf_get(c, blocks);
+    if (!are_texts(&a->blocks)) conf_refuse(c, blocks, "a text or a list of texts is needed");
     read_overrides(q, a);
     read_modules(q, a);
 }
@@ -145,10 +153,27 @@ static bool is_layer_called(const quant *q, const mod *m, const char *path, cons
 static bool is_found_in_block(const quant *q, const mod *m, const char *path, const void *of) {
     return is_taken_type(m) && in_blocks(state(q), path) && regex_matches(q, of, path);
 }
+/* Blocks that it exchanges for its own, with a list of experts in place of the stacks. */
+typedef struct block {
+    const char *type, *cls, *becomes, *expert;
+    bool plain_gate;         /* the router becomes a linear layer */
+    const char *children[5]; /* in this order; "experts" is the list */
+} block;
+static const block blocks[] = {
+    {"qwen3_moe", "Qwen3MoeSparseMoeBlock", "LinearQwen3MoeSparseMoeBlock", "Qwen3MoeMLP", true, {"gate", "experts"}},
+    {"qwen3_next", "Qwen3NextSparseMoeBlock", "LinearQwen3NextSparseMoeBlock", "Qwen3NextMLP", true,
+     {"gate", "experts", "shared_expert", "shared_expert_gate"}},
+    {"deepseek_v3", "DeepseekV3MoE", "LinearDeepseekV3MoE", "DeepseekV3MLP", false, {"experts", "gate", "shared_experts"}},
+    {"glm4_moe", "Glm4MoeMoE", "LinearGlm4MoeMoE", "Glm4MoeMLP", false, {"experts", "gate", "shared_experts"}},
+};
+static const block *block_of(const quant *q) {
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        if (!strcmp(blocks[i].type, model_type(q))) return &blocks[i];
+    return NULL;
+}
 static void check_experts(quant *q) {
     static const char *const exchanged[] = {
-        "qwen3_moe", "glm4_moe_lite", "glm4_moe", "glm_moe_dsa", "qwen3_next", "deepseek_v3", "ernie4_5_moe", "llama4", "deepseek_v2",
-        "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_omni_moe", NULL,
+        "glm4_moe_lite", "glm_moe_dsa", "ernie4_5_moe", "llama4", "deepseek_v2", "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_omni_moe", NULL,
     };
     if (word_in(model_type(q), exchanged))
         quant_refuse(q, "unsupported_quantization", "AutoRound exchanges blocks of %s for its own, which are not built by this release",
@@ -199,7 +224,12 @@ static int64_t kernel_of(const auto_round *a, const scheme *s, int64_t in, int64
     bool fits = in % 32 == 0 && out % 32 == 0 && divides(s->group, in);
     return plain && fits && s->bits >= 2 && s->bits <= 8 && (s->sym || a->packing != WITH_ZEROS) ? GPTQ : FAKE;
 }
-static bool is_stack(const mod *m) { return param_named(m, "down_proj") && rank_of(param_named(m, "down_proj")) == 3; }
+/* Stacks of experts, or in a model whose blocks are exchanged, such a block. */
+static bool has_experts(const quant *q, const mod *m) {
+    const block *b = block_of(q);
+    if (b) return !strcmp(class_of(m), b->cls);
+    return param_named(m, "down_proj") && rank_of(param_named(m, "down_proj")) == 3;
+}
 /* Where layers differ, none shares what becomes of its experts. */
 static int64_t apart(const quant *q, const char *path) {
     uint64_t h = 0;
@@ -208,7 +238,7 @@ static int64_t apart(const quant *q, const char *path) {
 }
 static int64_t takes(quant *q, const mod *m, const char *path) {
     const auto_round *a = state(q);
-    if (is_stack(m)) return apart(q, path);
+    if (has_experts(q, m)) return apart(q, path);
     if (!is_taken_type(m)) return LEAVE;
     scheme s;
     if (!scheme_of(q, a, path, in_blocks(a, path), &s) || (s.bits > 8 && s.act_bits > 8)) return LEAVE;
@@ -241,6 +271,33 @@ static void make_awq(mod *to, const mod *from, int64_t group) {
     buffer(to, "scales", EMPTY, DT_F16, PERSISTENT, groups, out);
     if (bias) buffer(to, "bias", EMPTY, DT_F16, PERSISTENT, out);
 }
+static void fill_block(mod *to, const mod *from, const block *b) {
+    const mod *experts = child_named(from, "experts");
+    const tensor *down = param_named(experts, "down_proj");
+    int64_t n = size_at(down, 0), d = size_at(down, 1), ff = size_at(down, 2);
+    for (size_t i = 0; i < 5 && b->children[i]; i++) {
+        const char *name = b->children[i];
+        if (!strcmp(name, "experts")) {
+            mod *expert = numbered(module_list(to, name), n, b->expert);
+            linear(expert, "gate_proj", d, ff, false);
+            linear(expert, "up_proj", d, ff, false);
+            linear(expert, "down_proj", ff, d, false);
+            keep_as_child(expert, "act_fn", child_named(experts, "act_fn"));
+        } else if (b->plain_gate && !strcmp(name, "gate")) {
+            linear(to, name, d, n, false);
+        } else {
+            keep_as_child(to, name, child_named(from, name));
+        }
+    }
+}
+static void make_block(quant *q, mod *to, const mod *from, const block *b) {
+    becomes(to, b->becomes);
+    extra_repr(to, NULL);
+    only_holds(to);
+    if (child_named(from, "experts") && param_named(child_named(from, "experts"), "down_proj")) fill_block(to, from, b);
+    else fail(to, "it has no experts");
+    look_below(q);
+}
 /* Rows are inputs where the sizes say that the stacked projections are (inputs, outputs). */
 static void make_apart(quant *q, mod *to, const mod *from) {
     const tensor *up = param_named(from, "gate_up_proj"), *down = param_named(from, "down_proj");
@@ -264,7 +321,10 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     switch (kind & ((1 << KIND_BITS) - 1)) {
     case GPTQ: make_packed(to, from, bits, group); break;
     case AWQ: make_awq(to, from, group); break;
-    case APART: make_apart(q, to, from); break;
+    case APART:
+        if (block_of(q)) make_block(q, to, from, block_of(q));
+        else make_apart(q, to, from);
+        break;
     default:
         becomes(to, "FakeActQuantLinear");
         extra_repr(to, NULL);

@@ -192,4 +192,6 @@ const quant_method method_bitsandbytes = {
         {"weight.quant_state.bitsandbytes__fp4", "how weight is packed, and its shape"},
         {"SCB", "the scales of weight, one for a row"},
         {"weight_format", "in which order weight lies"}),
+    .finish = warn_of_dense_experts,
+    .unstacks = true,
 };

@@ -85,13 +85,16 @@ static arguments read_arguments(const conf *scheme_conf, const char *key) {
         "observer", "observer_kwargs"));
     a.bits = conf_int(c, "num_bits", 8);
     a.is_float = !strcmp(conf_word(c, "type", "int", SET("int", "float")), "float");
-    a.asymmetric = !conf_flag(c, "symmetric", true);
+    a.asymmetric = !conf_bool(c, "symmetric", true);
     a.group = int_or_zero(c, "group_size");
     if (a.group < -1) conf_refuse(c, "group_size", "a positive int is needed, or -1 for whole rows");
     const char *inferred = a.group > 0 ? "group" : a.group == -1 ? "channel" : "tensor";
     a.how = (strategy)index_of(conf_word(c, "strategy", inferred, strategies), strategies);
     read_block(c, &a);
+    if (conf_get(c, "type").kind == VAL_NULL) conf_refuse(c, "type", "known are int, float");
     val dynamic = conf_get(c, "dynamic");
+    if (dynamic.kind == VAL_LIST || dynamic.kind == VAL_DICT || dynamic.kind == VAL_NULL)
+        conf_refuse(c, "dynamic", "known are true, false, \"local\"");
     a.local = val_is(dynamic, "local");
     a.dynamic = val_true(dynamic);
     if (dynamic.kind == VAL_TEXT && !a.local) conf_refuse(c, "dynamic", "known are true, false, \"local\"");
@@ -515,4 +518,5 @@ const quant_method method_compressed_tensors = {
     .unpack = unpack,
     .unpacks_strays = true,
     .finish = finish,
+    .unstacks = true,
 };

@@ -21,6 +21,7 @@ static void settle(quant *q) {
     for (uint32_t i = 0; i < modules.d.n && quant_ok(q); i++) {
         const char *pattern = modules.d.members[i].key;
         conf one = conf_part(&modules, pattern);
+        if (!conf_given(&modules, pattern)) conf_refuse(&modules, pattern, "an object is needed");
         for (uint32_t k = 0; k < one.d.n; k++)
             if (strcmp(one.d.members[k].key, "num_bits")) conf_refuse(&one, one.d.members[k].key, "modules differ in num_bits alone");
         int64_t bits = conf_int(&one, "num_bits", g->bits);

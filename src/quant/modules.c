@@ -198,7 +198,7 @@ mod *numbered(mod *to, int64_t count, const char *cls) {
     if (!mod_ok(to) || count < 1 || !builder_count(to, (uint64_t)count)) return to;
     mod *m = builder_mod(to->b, to, "0", cls);
     builder_edge(to, NULL, m)->count = count;
-    to->kind = KIND_NUMBERED;
+    if (to->kind != KIND_LIST) to->kind = KIND_NUMBERED;
     return m;
 }
 void look_below(quant *q) { q->look_below = true; }

@@ -48,11 +48,11 @@ static bool from_config(quant *q, source from, const char **unknown) {
     if (q->method) return true;
     val name = dict_get(from.d, "quant_method");
     if (!val_given(name)) return refuse_source(s, from, "bad_quantization", "it names no quant_method, so nothing says how these weights are stored");
-    if (name.kind != VAL_TEXT) return refuse_source(s, from, "bad_type", "its quant_method is no text");
-    q->method = named(name.s);
+    if (name.kind == VAL_LIST || name.kind == VAL_DICT) return refuse_source(s, from, "bad_type", "its quant_method is no text");
+    q->method = name.kind == VAL_TEXT ? named(name.s) : NULL;
     if (!q->method)
-        *unknown = arena_printf(s->a, "%s.quant_method is \"%.60s\", which the reference does not know: it builds the plain model; known are %s",
-            from.path, name.s, known_names(s->a));
+        *unknown = arena_printf(s->a, "%s.quant_method is %s, which the reference does not know: it builds the plain model; known are %s",
+            from.path, json_short(s->a, name, 60), known_names(s->a));
     else if (q->method->not_in_config)
         quant_refuse(q, "unsupported_quantization", "%s", q->method->not_in_config);
     return true;

@@ -26,6 +26,7 @@ bool conf_given(const conf *c, const char *key); /* neither absent nor null */
 int64_t conf_int(const conf *c, const char *key, int64_t other); /* `other` when absent; what is no int is refused */
 num conf_number(const conf *c, const char *key, num other);         /* an int or a float; `other` when absent */
 bool conf_flag(const conf *c, const char *key, bool other);      /* Python's truth of the value; `other` when absent */
+bool conf_bool(const conf *c, const char *key, bool other);      /* true, false, 1 or 0; `other` when absent; else refused */
 const char *conf_text(const conf *c, const char *key, const char *other); /* `other` when absent or null; what is no text is refused */
 val conf_texts(const conf *c, const char *key); /* a list of texts; absent when it is absent or null; other kinds are refused */
 /* The same for what stays dense: a text in place of the list is no list that anybody meant, and counts as left out, with a warning. */
@@ -187,6 +188,7 @@ typedef struct quant_method {
      * bytes of an element of a weight that is quantised, NULL: those of its dtype. */
     double share;
     double (*element)(const quant *q);
+    bool unstacks;                 /* Llama 4's experts are layers of their own, where a file is quantised so */
     bool moves;                    /* what is replaced comes last among its siblings, by name */
 } quant_method;
 #endif

@@ -69,6 +69,12 @@ bool conf_flag(const conf *c, const char *key, bool other) {
     val v = conf_get(c, key);
     return v.kind == VAL_ABSENT ? other : val_true(v);
 }
+bool conf_bool(const conf *c, const char *key, bool other) {
+    val v = conf_get(c, key);
+    if (v.kind == VAL_ABSENT) return other;
+    if (v.kind != VAL_BOOL && !(v.kind == VAL_INT && (v.i == 0 || v.i == 1))) conf_refuse(c, key, "true or false is needed");
+    return val_true(v);
+}
 const char *conf_text(const conf *c, const char *key, const char *other) {
     val v = conf_get(c, key);
     if (!val_given(v)) return other;

@@ -193,7 +193,7 @@ void warn_of_heads(quant *q) {
     for (uint32_t i = 0; i < tied.n; i++) {
         const mod *m = module_at(root, module_name(q, tied.members[i].key));
         if (m && m->dense)
-            note_warning(q, "%s belongs to a quantised module and is tied to %s: it holds that one's numbers, dense or without their scales",
+            note_warning(q, "%s belongs to a quantised module and is tied to %s: it holds the numbers of that one",
                 tied.members[i].key, tied.members[i].v.s);
     }
     for (const edge *e = root->children; e; e = e->next)

@@ -9,6 +9,9 @@ static void settle(quant *q) {
     if (conf_get(c, "quant_type").kind == VAL_TEXT) conf_refuse(c, "quant_type", "names of types have been removed: an object is needed");
     if (type.d.n != 1 || conf_get(&type, "default").kind != VAL_DICT)
         conf_refuse(c, "quant_type", "an object with the one key \"default\" is needed");
+    conf by_default = conf_part(&type, "default");
+    if (quant_ok(q) && (!conf_text(&by_default, "_type", NULL) || conf_get(&by_default, "_data").kind != VAL_DICT))
+        conf_refuse(&type, "default", "torchao's settings have a _type and their _data");
 }
 static void start(quant *q) { note_warning(q, "weights are as they are in the model until they are loaded: sizes are those of the plain tree"); }
 
@@ -18,4 +21,5 @@ const quant_method method_torchao = {
     .settle = settle,
     .start = start,
     .share = 0.9,
+    .finish = warn_of_dense_experts,
 };

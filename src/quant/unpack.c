@@ -191,6 +191,10 @@ const checkpoint *quant_unpacked(quant *q, arena *a, const checkpoint *c, tare_e
         const file_tensor *t = &c->tensors[s.at];
         if (!t->replaced && !t->odd && c->files[t->file].present) q->method->unpack(q, &s);
     }
+    if (!session_ok(q->s)) { /* the model itself is as good as before */
+        if (err->status == TARE_OK) *err = q->s->err;
+        q->s->err = (tare_error){0};
+    }
     return err->status == TARE_OK ? s.view : NULL;
 }
 bool quant_can_unpack(const quant *q) { return !q || !q->dequantized || q->method->unpack; }

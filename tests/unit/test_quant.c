@@ -155,7 +155,7 @@ static void test_shapes(void **state) {
         {"{\"quant_method\": \"auto-round\", \"bits\": 4, \"group_size\": 32, \"packing_format\": \"auto_round:auto_awq\"}",
          "qweight=I32 96x8; qzeros=I32 3x8; scales=F16 3x64"},
         {"{\"quant_method\": \"auto-round\", \"bits\": 8, \"group_size\": 64}", "weight=BF16 64x96; qweight=none"}, /* 96 is no whole group */
-        {"{\"quant_method\": \"torchao\", \"quant_type\": {\"default\": {}}}", "weight=BF16 64x96"},
+        {"{\"quant_method\": \"torchao\", \"quant_type\": {\"default\": {\"_type\": \"Int8WeightOnlyConfig\", \"_data\": {}}}}", "weight=BF16 64x96"},
         {"{\"quant_method\": \"sinq\"}", "weight=none"},
         {"{\"quant_method\": \"exl2\", \"bits\": 4.0}", "weight=BF16 64x96"}, /* unknown to the reference: the plain tree */
     };
@@ -187,7 +187,7 @@ static void test_refusals(void **state) {
     static const refusal cases[] = {
         {LLAMA, "{\"bits\": 4}", "bad_quantization", "no quant_method"},
         {LLAMA, "[\"fp8\"]", "bad_value", "quantization_config"},
-        {LLAMA, "{\"quant_method\": 8}", "bad_type", "no text"},
+        {LLAMA, "{\"quant_method\": [8]}", "bad_type", "no text"},
         {LLAMA, "{\"quant_method\": \"fp8\", \"weight_block_size\": [128]}", "bad_quantization", "$.quantization_config.weight_block_size is [128]"},
         {LLAMA, "{\"quant_method\": \"fp8\", \"activation_scheme\": \"token\"}", "bad_quantization", "known are dynamic, static"},
         {LLAMA, "{\"quant_method\": \"fp8\", \"modules_to_not_convert\": [\"a(\"]}", "bad_quantization", "no regular expression"},
