@@ -14,6 +14,7 @@
 #pragma redefine_extname alternate_layer_types tare_def_alternate_layer_types
 #pragma redefine_extname attention_projections tare_def_attention_projections
 #pragma redefine_extname attn_implementation tare_def_attn_implementation
+#pragma redefine_extname backbone_computed tare_def_backbone_computed
 #pragma redefine_extname backbone_outputs tare_def_backbone_outputs
 #pragma redefine_extname backbone_to_dict tare_def_backbone_to_dict
 #pragma redefine_extname backbone_verify tare_def_backbone_verify

@@ -230,6 +230,11 @@ val config_to_dict(cfg *c, const char *config_class_name, val d) {
 }
 void backbone_outputs(cfg *c, val out_features, val out_indices) { backbone_settle(c, out_features, out_indices); }
 void backbone_verify(const cfg *c) { backbone_check((cfg *)c); }
+val backbone_computed(cfg *c, const char *key) {
+    const char *stored = same_word(key, "out_features") ? "_out_features" : same_word(key, "out_indices") ? "_out_indices" : NULL;
+    if (!stored) return (val){0};
+    return known(c, stored) ? get(c, stored) : val_null();
+}
 void backbone_to_dict(cfg *c) {
     put(c, "out_features", get(c, "_out_features"), NULL);
     put(c, "out_indices", get(c, "_out_indices"), NULL);

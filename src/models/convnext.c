@@ -107,7 +107,11 @@ static const model_facts ConvNextPreTrainedModel = {
 
 const family family_convnext = {
     .name = "convnext",
-    .configs = CONFIGS({.name = "ConvNextConfig", .model_type = "convnext", .post_init = ConvNextConfig, .to_dict = backbone_to_dict}),
+    .configs = CONFIGS({.name = "ConvNextConfig",
+                        .model_type = "convnext",
+                        .post_init = ConvNextConfig,
+                        .to_dict = backbone_to_dict,
+                        .computed = backbone_computed}),
     .models = MODELS(
         {"ConvNextEncoder", ConvNextEncoder, .like = &ConvNextPreTrainedModel, .own = {.main_input_name = "hidden_states"}},
         {"ConvNextModel", ConvNextModel, .like = &ConvNextPreTrainedModel},

@@ -65,10 +65,14 @@ static const model_facts Idefics3PreTrainedModel = {
     .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
+static val Idefics3Config_computed(cfg *c, const char *key) {
+    return same_word(key, "pad_token_id") ? get(c, "_pad_token_id") : (val){0};
+}
+
 const family family_idefics3 = {
     .name = "idefics3",
     .configs = CONFIGS({.name = "Idefics3VisionConfig", .model_type = "idefics3_vision"},
-                       {.name = "Idefics3Config", .model_type = "idefics3", .post_init = Idefics3Config}),
+                       {.name = "Idefics3Config", .model_type = "idefics3", .post_init = Idefics3Config, .computed = Idefics3Config_computed}),
     .models = MODELS({"Idefics3VisionTransformer", Idefics3VisionTransformer, .like = &Idefics3PreTrainedModel,
                       .own = {.config = "Idefics3VisionConfig"}},
                      {"Idefics3Model", Idefics3Model, .like = &Idefics3PreTrainedModel},

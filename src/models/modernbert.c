@@ -141,13 +141,20 @@ static const model_facts ModernBertPreTrainedModel = {
     .init_weights = ModernBertPreTrainedModel_init_weights,
 };
 
+static val ModernBertConfig_computed(cfg *c, const char *key) {
+    if (!same_word(key, "sliding_window")) return (val){0};
+    int64_t all = whole(c, "local_attention"), half = all / 2;
+    return val_int(all % 2 < 0 ? half - 1 : half);
+}
+
 const family family_modernbert = {
     .name = "modernbert",
     .configs = CONFIGS({.name = "ModernBertConfig",
                         .model_type = "modernbert",
                         .post_init = ModernBertConfig,
                         .convert_rope = ModernBertConfig_convert_rope,
-                        .to_dict = ModernBertConfig_to_dict}),
+                        .to_dict = ModernBertConfig_to_dict,
+                        .computed = ModernBertConfig_computed}),
     .models = MODELS(
         {"ModernBertModel", ModernBertModel, .like = &ModernBertPreTrainedModel},
         {"ModernBertForMaskedLM", ModernBertForMaskedLM, .like = &ModernBertPreTrainedModel,

@@ -141,7 +141,12 @@ static const layout_rule swin_layout[] = {
 
 const family family_swin = {
     .name = "swin",
-    .configs = CONFIGS({.name = "SwinConfig", .model_type = "swin", .post_init = SwinConfig, .to_dict = backbone_to_dict, .layout = swin_layout}),
+    .configs = CONFIGS({.name = "SwinConfig",
+                        .model_type = "swin",
+                        .post_init = SwinConfig,
+                        .to_dict = backbone_to_dict,
+                        .computed = backbone_computed,
+                        .layout = swin_layout}),
     .models = MODELS(
         {"SwinEncoder", SwinEncoder, .like = &SwinPreTrainedModel},
         {"SwinModel", SwinModel, .like = &SwinPreTrainedModel},
