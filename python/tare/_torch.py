@@ -58,7 +58,9 @@ def tensor_of(tensor):
     """torch's tensor of this one, a torch.nn.Parameter of a parameter: the same object every time, and of tied ones the same."""
     made, key = tensor._model._made, tensor._owner or tensor._path
     if key not in made:
-        made.setdefault(key, _parameter(tensor) if tensor._is_parameter else torch.from_dlpack(tensor))
+        # One that is asked for in inference mode trains afterwards, too.
+        with torch.inference_mode(False):
+            made.setdefault(key, _parameter(tensor) if tensor._is_parameter else torch.from_dlpack(tensor))
     return made[key]
 
 

@@ -73,10 +73,12 @@ static float rope_power(const rope *r, int64_t i) {
     if (base == 1) return 1;
     return i < r->turning - r->turning % 32 ? vec_pow(base, exponent) : powf(base, exponent);
 }
+/* It blends by a ramp of dim / 2 places: of 3 dimensions that is one, for both entries. */
 static float rope_yarn(const rope *r, int64_t i) {
     float power = rope_power(r, i), whole = 1 / power, stretched = 1 / ((float)r->factor * power);
+    int64_t at = r->dim > 3 ? i : 0;
     double width = r->low == r->high ? r->high + 0.001 - r->low : r->high - r->low;
-    float ramp = fminf(fmaxf(((float)i - (float)r->low) / (float)width, 0), 1), kept = 1 - ramp;
+    float ramp = fminf(fmaxf(((float)at - (float)r->low) / (float)width, 0), 1), kept = 1 - ramp;
     return stretched * (1 - kept) + whole * kept;
 }
 static float rope_llama3(const rope *r, int64_t i) {

@@ -111,6 +111,27 @@ with torch.no_grad():
     torch._foreach_mul_(list(fresh.parameters()), 1.0)
 assert torch.equal(fresh.lm_head.weight, torch.tensor(values[0])) and all(type(p) is torch.nn.Parameter for p in fresh.parameters())
 
+# The mode in which a parameter is asked for first leaves no trace in it.
+model = small()
+with torch.device("meta"), torch.inference_mode():
+    weight = model.lm_head.weight
+    assert weight.sum().device.type == "cpu"
+weight.sum().backward()
+assert weight.grad.shape == weight.shape
+
+# Many threads look at parameters that nobody has looked at.
+import threading  # noqa: E402
+
+torch.manual_seed(7)
+parameters, sums = list(small().parameters()), []
+threads = [threading.Thread(target=lambda: sums.append([float(p.detach().double().sum()) for p in parameters])) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+torch.manual_seed(7)
+assert sums == [[float(p.detach().double().sum()) for p in small().parameters()]] * 8
+
 # Nobody keeps a model whose parameters were asked for.
 handle = __import__("weakref").ref(fresh)
 fresh = None
