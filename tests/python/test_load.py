@@ -127,6 +127,19 @@ def test_what_is_not_there(folder, tmp_path):
             LlamaForCausalLM.from_pretrained(folder, **refused)
 
 
+def test_a_repository_of_the_hub_s_cache(model, tmp_path, monkeypatch):
+    home = tmp_path / "models--some--llama"
+    (home / "refs").mkdir(parents=True)
+    (home / "snapshots").mkdir()
+    (home / "refs" / "main").write_text("abc")
+    folders.write(home / "snapshots" / "abc", model)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    loaded = AutoModelForCausalLM.from_pretrained("some/llama")
+    assert equal(loaded, model) and loaded.name_or_path == loaded.config.name_or_path == "some/llama"
+    with pytest.raises(OSError, match="some/other"):
+        AutoModelForCausalLM.from_pretrained("some/other")
+
+
 def test_settings_of_generation(model, tmp_path):
     folder = folders.write(tmp_path / "llama", model)
     (folder / "generation_config.json").write_text('{"temperature": 0.5, "eos_token_id": 9}')
