@@ -18,7 +18,10 @@ const option options[OPT_COUNT] = {
     [OPT_BATCH] = {"--batch", NULL, "JSON lines {id, config} on standard input, JSON lines {id, config} or {id, error} out"},
     [OPT_FACTS] = {"--facts", NULL, "add the facts to each answer"},
     [OPT_NO_DIGEST] = {"--no-digest", NULL, "leave out the digests of tree and print: faster"},
-    [OPT_QUANTIZED] = {"--quantized", NULL, "comes with a later release"},
+    [OPT_QUANTIZED] = {"--quantized", NULL, "the tree that the config's quantization_config makes"},
+    [OPT_QUANTIZE] = {"--quantize", "METHOD", "the same for METHOD:key=value,...: fp8, bitsandbytes:load_in_4bit=true, ..."},
+    [OPT_DEQUANTIZE] = {"--dequantize", NULL, "with either: what a loader holds that turns the weights back into floats"},
+    [OPT_STAGE] = {"--stage", "WHICH", "of it: plain (as if not quantised), prepared (before weights are read), loaded (as files hold it)"},
     [OPT_THREADS] = {"--threads", "N", "how many lines to work on at once (default: one per core)"},
     [OPT_IDS] = {"--ids", NULL, "the ids whose configs are built in"},
     [OPT_SEED] = {"--seed", "N", "as torch.manual_seed takes it (default: 0)"},
@@ -129,13 +132,18 @@ static int batch_of(const command *c, const char *number) {
     return counts && c->options & BIT(OPT_BATCH_SIZE) ? OPT_BATCH_SIZE : OPT_BATCH;
 }
 
+bool option_taken(const command *c, int id) {
+    if (id >= OPT_WITH_QUANTIZED) id = OPT_QUANTIZED;
+    return id == OPT_HELP || c->options & BIT(id);
+}
+
 /* The option at words[i]; returns how many words it took, 0 when it is wrong. */
 static int take_option(args *a, const command *c, int n, char *const *words, int i) {
     const char *word = words[i], *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
     int id = option_find(word, length);
     if (id == OPT_BATCH) id = batch_of(c, equals ? equals + 1 : i + 1 < n ? words[i + 1] : NULL);
-    if (id < 0 || !((c->options | BIT(OPT_HELP)) & BIT(id))) return unknown_option(c, word, id);
+    if (id < 0 || !option_taken(c, id)) return unknown_option(c, word, id);
     if (!options[id].value) {
         if (equals) return fail_usage("%s takes no value\nsee: tare help %s", options[id].name, c->name), 0;
         keep(a, id, "");
@@ -181,7 +189,8 @@ bool args_parse(args *a, const command *c, int n, char *const *words) {
             a->words[a->n_words++] = word, i++;
         }
     }
-    return words_fit(a, c);
+    tare_stage stage;
+    return words_fit(a, c) && stage_read(a, &stage);
 }
 
 void args_free(args *a) {

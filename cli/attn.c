@@ -108,7 +108,7 @@ const command command_attn = {
                 "  tare attn meta-llama/Llama-2-7b-hf flash_attention_2 --host gpu=sm_90,flash_attn=2.8\n"
                 "  tare attn gemma3 --json\n",
     .exits = "  0 listed, or the named one is supported; 1 the named one is refused\n",
-    .options = MODEL_OPTIONS | BIT(OPT_JSON),
+    .options = PLAIN_OPTIONS | BIT(OPT_JSON),
     .min_words = 1,
     .max_words = 2,
     .run = run,

@@ -152,6 +152,7 @@ static int run(const args *a) {
     if (source_open(&s, a, &status)) {
         tare_report *r = tare_check(s.m, s.c, &o, &err);
         status = r ? show(a, &s, r, begun) : fail(&err);
+        if (r && status == TARE_NO) quantization_notes(s.m); /* they may be what is behind it */
         tare_report_free(r);
     }
     source_close(&s);

@@ -12,9 +12,11 @@ bool source_open(source *s, const args *a, int *status) {
         size_t n = strlen(err.message);
         snprintf(err.message + n, sizeof err.message - n, "\n--config MODEL takes the config from elsewhere");
     }
-    if (s->m) note(tare_model_note(s->m));
-    else *status = fail(&err);
-    return s->m != NULL;
+    if (!s->m) return *status = fail(&err), false;
+    note(tare_model_note(s->m));
+    if (a->value[OPT_DEQUANTIZE] && !tare_model_quantization(s->m))
+        note("the config says of no weight that it is quantised: --quantize METHOD says how they are stored");
+    return true;
 }
 void source_close(source *s) {
     tare_model_free(s->m);

@@ -47,13 +47,17 @@ typedef enum option_id {
     OPT_MODE, OPT_NO_SPLIT, OPT_KEEP_PARTS, OPT_OFFLOAD_BUFFERS, OPT_FALLBACK,
     OPT_DEVICE, OPT_SPLIT_EXPERTS, OPT_COPY_TIES, OPT_EXPLAIN, OPT_MAX, OPT_VERIFY_MAP, OPT_EXPORT,
     OPT_CONFIG, OPT_VARIANT, OPT_SUBFOLDER, OPT_ALLOW, OPT_LIKE, OPT_STRIP_PREFIX, OPT_ADD_PREFIX, OPT_MAPPING, OPT_DATA,
-    OPT_ONLY, OPT_RANK, OPT_DEVICE_MAP, OPT_ON, OPT_IO, OPT_SCAN, OPT_MEMORY, OPT_JSON, OPT_HELP, OPT_COUNT
+    OPT_ONLY, OPT_RANK, OPT_DEVICE_MAP, OPT_ON, OPT_IO, OPT_SCAN, OPT_MEMORY, OPT_JSON, OPT_HELP,
+    OPT_WITH_QUANTIZED, /* from here on: taken wherever --quantized is */
+    OPT_QUANTIZE = OPT_WITH_QUANTIZED, OPT_DEQUANTIZE, OPT_STAGE, OPT_COUNT
 } option_id;
 #define BIT(id) (UINT64_C(1) << (id))
-_Static_assert(OPT_COUNT <= 64, "options of a command are bits of one number");
+_Static_assert(OPT_WITH_QUANTIZED <= 64, "options of a command are bits of one number");
 #define CHECKPOINT_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_CONFIG) | BIT(OPT_VARIANT) | \
-                            BIT(OPT_SUBFOLDER) | BIT(OPT_ALLOW) | BIT(OPT_LIKE) | BIT(OPT_STRIP_PREFIX) | BIT(OPT_ADD_PREFIX))
-#define MODEL_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_ATTN) | BIT(OPT_HOST))
+                            BIT(OPT_SUBFOLDER) | BIT(OPT_ALLOW) | BIT(OPT_LIKE) | BIT(OPT_STRIP_PREFIX) | BIT(OPT_ADD_PREFIX) | \
+                            BIT(OPT_QUANTIZED))
+#define PLAIN_OPTIONS (BIT(OPT_CLASS) | BIT(OPT_AUTO) | BIT(OPT_SET) | BIT(OPT_DTYPE) | BIT(OPT_ATTN) | BIT(OPT_HOST))
+#define MODEL_OPTIONS (PLAIN_OPTIONS | BIT(OPT_QUANTIZED))
 
 typedef struct option {
     const char *name;  /* "--class" */
@@ -79,6 +83,7 @@ typedef struct command { /* one per subcommand, in its file */
     const char *exits;    /* what its exit status means, without those that all share */
     uint64_t options;     /* BIT(id) of each one it takes */
     bool of_checkpoint;   /* its word is no MODEL but a checkpoint */
+    bool of_loaded;       /* of quantised models it is about what is in memory in the end */
     int min_words, max_words;
     int (*run)(const args *a);
 } command;
@@ -87,6 +92,7 @@ extern const command command_show, command_tree, command_facts, command_config, 
 extern const command *const commands[]; /* NULL-ended */
 const command *command_find(const char *name);
 
+bool option_taken(const command *c, int id);
 /* Fills *a from what follows the command's name. False: wrong usage, and it was said. args_free() either way. */
 bool args_parse(args *a, const command *c, int n, char *const *words);
 void args_free(args *a);
@@ -103,11 +109,15 @@ int fail_with(tare_status status, const char *code, const char *format, ...) __a
 int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void error_fill(tare_error *e, tare_status status, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 void note(const char *text); /* NULL: nothing */
+void warning(const char *text);
 void out_error(out *o, const tare_error *err); /* {"code":...,"path":...,"message":...} */
 
 /* ---- models -------------------------------------------------------------------------------------------------- */
 
 tare_open_options options_of(const args *a);
+bool stage_read(const args *a, tare_stage *stage); /* --stage; false: it was said */
+void quantization_notes(const tare_model *m);        /* what its method warns of, on standard error */
+void quantization_json(out *o, const tare_model *m); /* ,"quantization":{...}; nothing for plain models */
 /* From words[0], "-" included; says what is wrong and returns NULL, *status set; a model's note is printed. */
 tare_model *open_model(const args *a, int *status);
 tare_model *open_plain_model(const args *a, bool plain, int *status); /* plain: as Model(config) builds it */

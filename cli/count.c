@@ -2,6 +2,7 @@
 #include "budget.h"
 #include "nodes.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,21 @@ static void put_buffers(const tare_model *m, const tare_counts *c, size_t width)
     out_free(&remark);
 }
 
+/* What the quantised weights stand for, and how many bits each of them takes with all that belongs to it. */
+static void put_quantization(const tare_model *m, const args *a, size_t width) {
+    const tare_quantization *q = tare_model_quantization(m);
+    char size[32], remark[160], replaced[32], left[32];
+    if (!q || a->value[OPT_DEQUANTIZE]) return;
+    if (!q->weights) {
+        snprintf(remark, sizeof remark, "%s stores no weight of this tree quantised: all are counted as they are", q->method);
+        note(remark);
+        return;
+    }
+    snprintf(remark, sizeof remark, "%.3f bits each by %s: %s modules, and %s linear layer%s as %s", 8.0 * (double)q->bytes / (double)q->weights,
+             q->method, grouped(q->replaced, replaced), grouped(q->left, left), q->left == 1 ? "" : "s", q->left == 1 ? "it is" : "they are");
+    put_sum("quantised", width, q->weights, bytes_text(q->bytes, size), remark);
+}
+
 static uint64_t all_bytes(const tare_counts *c) {
     uint64_t sum = 0;
     for (int i = 0; i < TARE_DTYPE_COUNT; i++) sum += c->bytes[i];
@@ -177,6 +193,7 @@ static void put_text(const tare_model *m, const args *a, const tare_counts *c, c
     out_format(&std_out, "; %s)\n", reference_name(name));
     put_sum("parameters", width, c->total, bytes_text(all_bytes(c), size), "");
     for (size_t i = 0; i < p->n; i++) put_part(&p->rows[i], width, c->total);
+    put_quantization(m, a, width);
     if (c->trainable != c->total) put_sum("trainable", width, c->trainable, "", "");
     if (c->active != c->total) put_sum("active", width, c->active, "", "used for one token");
     if (c->buffers) put_buffers(m, c, width);
@@ -206,6 +223,7 @@ static void put_json(const tare_model *m, const tare_counts *c, const parts *p, 
         out_text(o, "}");
     }
     out_text(o, "]");
+    quantization_json(o, m);
     budget_json(o, b);
     out_text(o, "}\n");
 }
@@ -250,6 +268,7 @@ const command command_count = {
                 "  tare count google/gemma-3-4b --context 32768 --batch-size 4 --kv-dtype float8_e4m3fn\n",
     .exits = "  0 printed\n",
     .options = MODEL_OPTIONS | BUDGET_OPTIONS | BIT(OPT_JSON),
+    .of_loaded = true,
     .min_words = 1,
     .max_words = 1,
     .run = run,

@@ -25,6 +25,10 @@ static const char *help_of(const command *c, int id) {
     static const struct { int id; const char *help; } texts[] = {
         {OPT_DTYPE, "cast to float32, bfloat16, bf16, ... (default: the config's, else the index's, else that of the first floating tensor)"},
         {OPT_LAYOUT, "file (default): by the names that the files had; runtime: by those of the tree, experts stacked"},
+        {OPT_QUANTIZED, "as the config's quantization_config says, which goes without saying here"},
+        {OPT_QUANTIZE, "the files are stored by METHOD:key=value,..., whatever the config says: fp8, bitsandbytes:load_in_4bit=true, ..."},
+        {OPT_DEQUANTIZE, "quantised weights are turned back into floats, and fill the plain model"},
+        {OPT_STAGE, "loaded (default): as files hold it; plain: as if the config said nothing of it; prepared: as it waits for them"},
         {OPT_THREADS, "how many to work with (default: one per core)"},
         {OPT_SEED, "of tensors that are missing, where --allow lets them be: as tare init draws them (default: 0)"},
         {OPT_RNG, "of these: torch (default) or philox"},
@@ -49,15 +53,19 @@ void help_main(out *o) {
                 "tare --version names the release and the reference.\n");
 }
 
+static void option_rows(out *o, const command *c, int i, size_t width) {
+    if (!option_taken(c, i)) return;
+    row(o, options[i].name, options[i].value, width, help_of(c, i));
+    for (int k = OPT_WITH_QUANTIZED; i == OPT_QUANTIZED && k < OPT_COUNT; k++) row(o, options[k].name, options[k].value, width, help_of(c, k));
+}
 void help_command(out *o, const command *c) {
     out_format(o, "usage: tare %s %s\n\n%s", c->name, c->usage, c->about);
     if (strstr(c->usage, "MODEL")) out_format(o, "\n%s", model_text);
     out_text(o, "\noptions:\n");
     size_t width = 17;
     for (int i = 0; i < OPT_COUNT; i++)
-        if (c->options & BIT(i)) width = wider(width, options[i].name, options[i].value);
-    for (int i = 0; i < OPT_COUNT; i++)
-        if ((c->options | BIT(OPT_HELP)) & BIT(i)) row(o, options[i].name, options[i].value, width, help_of(c, i));
+        if (option_taken(c, i)) width = wider(width, options[i].name, options[i].value);
+    for (int i = 0; i < OPT_WITH_QUANTIZED; i++) option_rows(o, c, i, width);
     out_format(o, "\nexamples:\n%s\nexit status:\n%s", c->examples, c->exits);
     out_text(o, "  2 wrong usage, 3 bad input, 4 unknown architecture, 5 system or I/O\n");
 }

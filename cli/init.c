@@ -246,7 +246,7 @@ const command command_init = {
                 "  tare init llama --set hidden_size=64 --dtype bf16 --rng philox -o small --max-shard-size 20MB\n"
                 "  tare init bert --set num_hidden_layers=1 --digest\n",
     .exits = "  0 written or printed; with --batch: 0, or 1 if any line failed\n",
-    .options = MODEL_OPTIONS | BIT(OPT_SEED) | BIT(OPT_OUTPUT) | BIT(OPT_RNG) | BIT(OPT_DIGEST) | BIT(OPT_MAX_SHARD) | BIT(OPT_FORCE) |
+    .options = PLAIN_OPTIONS | BIT(OPT_SEED) | BIT(OPT_OUTPUT) | BIT(OPT_RNG) | BIT(OPT_DIGEST) | BIT(OPT_MAX_SHARD) | BIT(OPT_FORCE) |
                BIT(OPT_BATCH) | BIT(OPT_THREADS) | BIT(OPT_JSON),
     .min_words = 0,
     .max_words = 1,

@@ -230,6 +230,7 @@ const command command_map = {
                BIT(OPT_KEEP_PARTS) | BIT(OPT_OFFLOAD_BUFFERS) | BIT(OPT_FALLBACK) | BIT(OPT_DEVICE) | BIT(OPT_MARGIN) | BIT(OPT_SPLIT_EXPERTS) |
                BIT(OPT_COPY_TIES) | BIT(OPT_EXPLAIN) | BIT(OPT_MAX) | BIT(OPT_VERIFY_MAP) | BIT(OPT_EXPORT) | BIT(OPT_BATCH) | BIT(OPT_THREADS) |
                BIT(OPT_JSON),
+    .of_loaded = true,
     .min_words = 0,
     .max_words = 1,
     .run = run,

@@ -12,7 +12,22 @@
 
 enum { STDIN_LIMIT = 16 << 20 };
 
+bool stage_read(const args *a, tare_stage *stage) {
+    static const struct { const char *name; tare_stage stage; } words[] = {
+        {"plain", TARE_STAGE_PLAIN}, {"prepared", TARE_STAGE_PREPARED}, {"loaded", TARE_STAGE_LOADED},
+    };
+    const char *name = a->value[OPT_STAGE], *layout = a->value[OPT_LAYOUT];
+    bool files = a->command->of_loaded || (layout && strcmp(layout, "file") == 0);
+    *stage = files && !a->value[OPT_ACCELERATE] ? TARE_STAGE_LOADED : TARE_STAGE_DEFAULT;
+    if (!name) return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].name, name) == 0) return *stage = words[i].stage, true;
+    return fail_usage("--stage is plain, prepared or loaded, not \"%s\"", name), false;
+}
+
 tare_open_options options_of(const args *a) {
+    tare_stage stage;
+    stage_read(a, &stage);
     return (tare_open_options){
         .class_name = a->value[OPT_CLASS],
         .auto_class = a->value[OPT_AUTO],
@@ -20,6 +35,10 @@ tare_open_options options_of(const args *a) {
         .dtype = a->value[OPT_DTYPE],
         .attn = a->value[OPT_ATTN],
         .host = a->value[OPT_HOST],
+        .quantized = a->value[OPT_QUANTIZED],
+        .quantize = a->value[OPT_QUANTIZE],
+        .dequantize = a->value[OPT_DEQUANTIZE],
+        .stage = stage,
     };
 }
 
@@ -51,7 +70,7 @@ tare_model *open_plain_model(const args *a, bool plain, int *status) {
     } else {
         m = tare_model_open(a->words[0], &o, &err);
     }
-    if (m) note(tare_model_note(m));
+    if (m) note(tare_model_note(m)), quantization_notes(m);
     else *status = fail(&err);
     return m;
 }

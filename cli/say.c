@@ -79,10 +79,12 @@ int fail_usage(const char *format, ...) {
     return fail(&e);
 }
 
-void note(const char *text) {
+static void remark(const char *kind, const char *text) {
     if (!text) return;
     out o = {.fd = STDERR_FILENO};
-    out_lines(&o, "note: ", text);
+    out_lines(&o, kind, text);
     out_flush(&o);
     out_free(&o);
 }
+void note(const char *text) { remark("note: ", text); }
+void warning(const char *text) { remark("warning: ", text); }

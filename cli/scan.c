@@ -17,6 +17,7 @@ static bool put_digest(const tare_model *m, const char *name, tare_text what, ou
 static bool put_model(const tare_model *m, const wishes *w, out *o, tare_error *err) {
     squeeze s = {.o = o};
     out_format(o, ",\"ok\":true,\"class\":\"%s\",\"params\":%" PRIu64, tare_model_class(m), tare_model_params(m));
+    quantization_json(o, m);
     if (w->digests && !(put_digest(m, "tree", TARE_TEXT_TREE, o, err) && put_digest(m, "print", TARE_TEXT_PRINT, o, err))) return false;
     if (!w->facts) return true;
     out_text(o, ",\"facts\":");
@@ -45,7 +46,6 @@ static bool answer(const void *to, const line *in, out *o) {
 
 static int run(const args *a) {
     wishes w = {.open = options_of(a), .digests = !a->value[OPT_NO_DIGEST], .facts = a->value[OPT_FACTS]};
-    if (a->value[OPT_QUANTIZED]) return fail_with(TARE_USAGE, "not_available", "--quantized is not in this release (%s)", tare_version());
     return lines_run(a->words[0], a->value[OPT_THREADS], answer, &w);
 }
 
@@ -61,7 +61,7 @@ const command command_scan = {
     .examples = "  echo '{\"id\": 1, \"config\": {\"model_type\": \"gpt2\"}}' | tare scan\n"
                 "  tare scan configs.jsonl --no-digest --threads 2\n",
     .exits = "  0 every line was answered with ok; 1 some were not\n",
-    .options = MODEL_OPTIONS | BIT(OPT_FACTS) | BIT(OPT_NO_DIGEST) | BIT(OPT_QUANTIZED) | BIT(OPT_THREADS),
+    .options = MODEL_OPTIONS | BIT(OPT_FACTS) | BIT(OPT_NO_DIGEST) | BIT(OPT_THREADS),
     .min_words = 0,
     .max_words = 1,
     .run = run,

@@ -62,6 +62,7 @@ static void put_head(const choice *c, const char *list) {
     if (!c->json) return;
     out_text(&std_out, "{\"tare\":1,\"class\":");
     out_json(&std_out, tare_model_class(c->m));
+    quantization_json(&std_out, c->m);
     out_format(&std_out, ",\"%s\":[", list);
 }
 

@@ -1,5 +1,5 @@
 # cmake -D INPUTS=FILE -D OUT=DIR -P write_registry.cmake: writes DIR/registry.c and DIR/embedded.S. FILE sets `models` (definition
-# files) and `presets` (config files). Rows are sorted by the bytes of their names, for binary search.
+# files), `quants` (quantisation methods) and `presets` (config files). Rows are sorted by the bytes of their names, for binary search.
 cmake_minimum_required(VERSION 3.25)
 include(${INPUTS})
 
@@ -62,8 +62,21 @@ foreach(row IN LISTS ids)
     math(EXPR preset_count "${preset_count} + 1")
 endforeach()
 
-# C has no empty arrays: a row of NULLs, which the counts leave out, ends both.
-set(registry "/* Written by cmake/write_registry.cmake from src/models and presets. */
+set(quant_rows "")
+set(quant_count 0)
+foreach(file IN LISTS quants)
+    cmake_path(GET file STEM LAST_ONLY name)
+    file(STRINGS ${file} definition REGEX "^const quant_method method_${name} =")
+    if(definition)
+        string(APPEND externs "extern const struct quant_method method_${name};\n")
+        string(APPEND quant_rows "    &method_${name},\n")
+        math(EXPR quant_count "${quant_count} + 1")
+    endif()
+endforeach()
+
+# C has no empty arrays: a row of NULLs, which the counts leave out, ends each.
+set(registry "/* Written by cmake/write_registry.cmake from src/models, src/quant and presets. */
+#include \"core/quants.h\"
 #include \"core/registry.h\"
 
 ${externs}
@@ -76,6 +89,11 @@ const struct preset_row preset_rows[] = {
 ${preset_rows}    {NULL, NULL, NULL},
 };
 const size_t preset_count = ${preset_count};
+
+const struct quant_method *const quant_methods[] = {
+${quant_rows}    NULL,
+};
+const size_t quant_method_count = ${quant_count};
 ")
 string(APPEND bytes "        .section .note.GNU-stack,\"\",%progbits\n")
 

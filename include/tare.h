@@ -59,6 +59,12 @@ TARE_API const char *tare_reference(void); /* "transformers 5.23.0, accelerate 1
 typedef struct tare_config tare_config;
 typedef struct tare_model tare_model;
 
+typedef enum tare_stage { /* of a model whose weights are quantised */
+    TARE_STAGE_DEFAULT,  /* PREPARED; of tare_checkpoint_model() LOADED */
+    TARE_STAGE_PLAIN,    /* as if they were not */
+    TARE_STAGE_PREPARED, /* as from_pretrained() prepares it, before a weight is read */
+    TARE_STAGE_LOADED    /* as files hold it, which is what is in memory once it is loaded */
+} tare_stage;
 typedef struct tare_open_options {
     const char *class_name;      /* exact class; NULL: architectures[0], else the base model of the type */
     const char *auto_class;      /* "model", "causal-lm", or the full name "AutoModelForCausalLM"; used when class_name is NULL */
@@ -68,6 +74,11 @@ typedef struct tare_open_options {
     const char *host;            /* "gpu=sm_90,flash_attn=2.8", "gpu=none"; NULL: this host */
     bool plain;                  /* true: Model(config), which is float32 whatever dtype the config names (its parts keep theirs);
                                   * false: Model._from_config(config), which follows it. For fresh weights; dtype is NULL then */
+    /* The tree for quantised weights (docs/quantisation.md). Without these it is the plain one. */
+    bool quantized;              /* as the config's quantization_config says, where it has one */
+    const char *quantize;        /* "METHOD" or "METHOD:key=value,...": as if it were quantised so on loading; NULL: not */
+    bool dequantize;             /* with either of them: what a loader holds that turns the weights back into floats */
+    tare_stage stage;            /* with either of them, and of tare_checkpoint_model(), which takes the config's without being asked */
     const char *config_class;    /* of tare_config_open() and _parse(): "LlamaConfig", whatever model_type says. A file of another type
                                   * gives its part of that class, where it has one; text is taken whole. NULL: model_type decides */
 } tare_open_options;
@@ -85,6 +96,17 @@ TARE_API void tare_model_free(tare_model *m);
 
 TARE_API const char *tare_config_type(const tare_config *c); /* model_type, the real one: "gpt2" for "gpt-sw3" */
 TARE_API const tare_config *tare_model_config(const tare_model *m); /* the part that the model's class takes */
+
+/* What a model was prepared for. NULL: a plain build, or a config without a method that changes it. */
+typedef struct tare_quantization {
+    const char *method;          /* "fp8", "gptq", ... */
+    uint64_t replaced, left;     /* modules that store quantised weights; linear layers that do not */
+    uint64_t weights;            /* the numbers that the replaced modules stand for, */
+    uint64_t bytes;              /* and what they take, scales and zero points with them */
+    const char *const *warnings; /* sentences, what this format makes of this model that is easily missed */
+    size_t warning_count;
+} tare_quantization;
+TARE_API const tare_quantization *tare_model_quantization(const tare_model *m);
 
 /* ---- texts --------------------------------------------------------------------------------------------------- */
 
@@ -172,10 +194,10 @@ typedef struct tare_disk_tensor { /* a tensor as save_pretrained writes it */
     const char *key;
     tare_dtype dtype;
     int rank;
-    const int64_t *shape;
+    const int64_t *shape;        /* an axis of -1: text, and how long it is depends on the weights (bitsandbytes) */
 } tare_disk_tensor;
 /* Calls visit for every tensor that save_pretrained writes for this model, fresh from its config, in the order in which it shards
- * them, until it returns false (then TARE_NO). Strings and shapes live until visit returns. */
+ * them, until it returns false (then TARE_NO). Strings and shapes live until visit returns. Of a quantised model that is TARE_STAGE_LOADED. */
 TARE_API tare_status tare_model_layout(const tare_model *m, bool (*visit)(void *to, const tare_disk_tensor *t), void *to, tare_error *err);
 
 typedef struct tare_counts {
@@ -349,7 +371,8 @@ TARE_API tare_status tare_checkpoint_read(const tare_checkpoint *c, const tare_s
 
 /* The empty model that from_pretrained() would load it into: of the config.json beside it or, where `config` is not NULL, of that MODEL.
  * As tare_model_open(), but the dtype is options->dtype, else the config's, else the index's, else that of the first floating tensor;
- * "auto" is as good as NULL. */
+ * "auto" is as good as NULL. Weights that the config says are quantised have the places that files hold; with options->dequantize they are
+ * turned into floats when they are loaded, and TARE_STAGE_PLAIN takes the config as if it said nothing of it. */
 TARE_API tare_model *tare_checkpoint_model(const tare_checkpoint *c, const char *config, const tare_open_options *options, tare_error *err);
 
 typedef struct tare_check_options {

@@ -1,12 +1,15 @@
-# A second build tree with one more family dropped in (tests/fixtures/extra): no file of the project changes, and tare knows it.
+# A second build tree with one more family and one more quantisation method dropped in (tests/fixtures): no file of the project changes, and
+# tare knows both.
 set(build ${BINARY_DIR}/extra)
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 run(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${build} -G ${GENERATOR} -D CMAKE_C_COMPILER=${COMPILER} -D CMAKE_BUILD_TYPE=Debug
-    -D TARE_EXTRA_MODELS=${SOURCE_DIR}/tests/fixtures/extra)
+    -D TARE_EXTRA_MODELS=${SOURCE_DIR}/tests/fixtures/extra -D TARE_EXTRA_METHODS=${SOURCE_DIR}/tests/fixtures/extra_methods)
 run(${CMAKE_COMMAND} --build ${build} --target tare_cli)
 run(${CMAKE_COMMAND} -D EXPECT=${SOURCE_DIR}/tests/fixtures/extra/expected.txt -P ${SOURCE_DIR}/tests/expect.cmake
     -- ${build}/tare show acme --class AcmeForCausalLM)
 run(${build}/tare show llama)
+run(${CMAKE_COMMAND} -D EXPECT=${SOURCE_DIR}/tests/fixtures/extra_methods/expected.txt -P ${SOURCE_DIR}/tests/expect.cmake
+    -- ${build}/tare tree acme --class AcmeForCausalLM --quantize acme_bits:bits=2 --params)
 
 # A definition without its defaults is named, not linked.
 file(REMOVE_RECURSE ${BINARY_DIR}/bare)

@@ -7,7 +7,9 @@ _tare_values() {
     --kv-dtype|--file-dtype) echo float32 float16 bfloat16 float8_e4m3fn ;;
     --attn) echo eager sdpa flash_attention_2 flash_attention_3 flash_attention_4 flex_attention ;;
     --host) echo gpu=none gpu=sm_75 gpu=sm_80 gpu=sm_90,flash_attn=2.8 ;;
+    --stage) echo plain prepared loaded ;;
     --layout) echo runtime file ;;
+    --quantize) echo fp8 mxfp4 eetq higgs metal quanto bitsandbytes:load_in_4bit=true bitsandbytes:load_in_8bit=true ;;
     --rng) echo torch philox ;;
     --allow) echo missing unexpected mismatched missing,unexpected ;;
     --like) echo transformers ;;
@@ -25,8 +27,8 @@ _tare_values() {
 }
 
 _tare_options() {
-    local model="--class --auto --set --dtype --attn --host"
-    local checkpoint="--class --auto --set --dtype --config --variant --subfolder --allow --like --strip-prefix --add-prefix"
+    local model="--class --auto --set --dtype --attn --host --quantized --quantize --dequantize --stage"
+    local checkpoint="--class --auto --set --dtype --config --variant --subfolder --allow --like --strip-prefix --add-prefix --quantized --quantize --dequantize --stage"
     case $1 in
     show) echo "$model --help" ;;
     tree) echo "$model --params --buffers --fold --layout --json --help" ;;
@@ -40,7 +42,7 @@ _tare_options() {
     check) echo "$checkpoint --mapping --data --json --help" ;;
     load) echo "$checkpoint --digest --only --rank --device-map --on --io --scan --memory --threads --seed --rng --json --help" ;;
     materialise) echo "$checkpoint --output --force --max-shard-size --layout --io --memory --threads --seed --rng --json --help" ;;
-    scan) echo "$model --facts --no-digest --quantized --threads --help" ;;
+    scan) echo "$model --facts --no-digest --threads --help" ;;
     esac
 }
 

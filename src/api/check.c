@@ -1,5 +1,6 @@
 /* tare_check() and its report. */
 #include "checkpoint.h"
+#include "../quant/open.h"
 #include "../load/report.h"
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,23 @@ typedef struct checking {
     tare_error err;
 } checking;
 
+/* The method takes notes while it looks for what is packed. */
+static const checkpoint *unpacked(arena *a, const tare_model *m, const tare_checkpoint *c, tare_error *err) {
+    pthread_mutex_t *lock = &((tare_model *)(uintptr_t)m)->base.lock;
+    if (!m->quant) return c->c;
+    if (!quant_can_unpack(m->quant)) {
+        error_set(err, TARE_NO, "not_available", NULL, "%s has no way back to floats in this release: load it as it is stored", quant_name(m->quant));
+        return NULL;
+    }
+    pthread_mutex_lock(lock);
+    const checkpoint *view = quant_unpacked(m->quant, a, c->c, err);
+    pthread_mutex_unlock(lock);
+    return view;
+}
 resolution *resolution_of(arena *a, const tare_model *m, const tare_checkpoint *c, const tare_check_options *o, tare_error *err) {
     resolve_options how = {.dtype = m->dtype, .strip_prefix = o->strip_prefix, .add_prefix = o->add_prefix};
-    return resolve(a, m->root, c->c, &how, err);
+    const checkpoint *view = unpacked(a, m, c, err);
+    return view ? resolve(a, m->root, view, &how, err) : NULL;
 }
 static bool work(void *to) {
     checking *w = to;

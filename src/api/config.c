@@ -104,7 +104,7 @@ static bool set_value(void *to) {
     else if (!json_read(s->a, w->json, w->n, key, &v, &s->err)) return false;
     if (!strcmp(key, "model_type"))
         error_set(&s->err, TARE_BAD, "bad_value", "$.model_type", "model_type is what %s is, and cannot be set", c->k->name);
-    cfg_set(c, key, v, TARE_FROM_OVERRIDE, NULL);
+    if (session_ok(s)) cfg_assign(c, key, v);
     return session_ok(s);
 }
 static tare_status set(setting *w, tare_error *err) {

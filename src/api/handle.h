@@ -35,6 +35,8 @@ struct tare_model {
     size_t attn_count;
     init_plan plan;
     bool planned;
+    struct quant *quant;    /* what it was prepared with; NULL: a plain build */
+    tare_quantization quantization; /* filled when there is one */
 };
 
 static inline tare_config *root_of(const tare_config *c) {

@@ -43,7 +43,7 @@ static bool out_of_memory(tare_error *err, uint64_t bytes) {
 bool fill_begin(filling *f, const tare_model *m, const tare_init_options *o) {
     *f = (filling){.m = m, .o = o ? *o : (tare_init_options){0}};
     f->plan = plan_of(m, &f->err);
-    if (!f->plan) return false;
+    if (!f->plan || !init_plan_fills_all(f->plan, m->root, &f->err)) return false;
     f->items = tare_tensor_at(m, 0);
     if (f->plan->slot_count && !f->items) return out_of_memory(&f->err, f->plan->slot_count * sizeof *f->items);
     for (size_t i = 0; i < f->plan->slot_count; i++)

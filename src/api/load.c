@@ -40,6 +40,7 @@ static bool stays_mapped(const loading *l, const fill_target *t, size_t *which) 
     const value *v = t->value;
     if (l->o.io != TARE_IO_MAP || l->o.odd || v->n != 1 || !v->elements) return false;
     const file_tensor *f = &l->r->c->tensors[*which = v->boxes[0].source];
+    if (f->packed) return false;
     size_t unit = tare_dtype_bytes((tare_dtype)f->dtype);
     if (f->dtype != t->dtype || (f->at + (uint64_t)v->boxes[0].from * unit) % unit) return false;
     int64_t run = 1;

@@ -114,6 +114,7 @@ static void describe(loading *l, size_t i) {
     *t = l->of_model[i];
     t->dtype = (tare_dtype)held->dtype;
     t->owner = NULL;
+    if (held->t->any_size && held->from == FROM_FILE) t->shape = l->r->c->tensors[held->tensor].shape;
 }
 /* Owners are the first of those that share in walk order, whichever of them is filled. */
 static void name_owners(loading *l) {
@@ -167,6 +168,10 @@ static bool plan_slot(loading *l, size_t slot) {
     tare_slice s;
     l->made[slot] = one->from != FROM_FILE || one->mismatched;
     if (!slice_of(l, slot, &s)) return false;
+    if (one->packed && l->made[slot]) {
+        error_set(&l->err, TARE_NO, "not_available", one->path, "%s is in no file, and quantised weights are not made", one->path);
+        return false;
+    }
     if (s.axis >= 0 && l->made[slot]) {
         error_set(&l->err, TARE_USAGE, "not_available", one->path, "%s is in no file, and only what is can be sliced", one->path);
         return false;
@@ -178,6 +183,12 @@ static bool plan_slot(loading *l, size_t slot) {
 static bool ranks_make_sense(loading *l) {
     if (l->o.ranks < 2) return true;
     l->tp_plan = tp_plan_of(&l->a, l->m->root);
+    for (size_t i = 0; i < l->n; i++)
+        if (l->r->slots.v[i].packed) {
+            error_set(&l->err, TARE_NO, "not_available", l->items[i].path, "%s is packed: a rank's part of quantised weights is not in this release, "
+                      "but for floats that they are turned into", l->items[i].path);
+            return false;
+        }
     if (l->o.rank < 0 || l->o.rank >= l->o.ranks) error_set(&l->err, TARE_USAGE, "usage", NULL, "there is no rank %d of %d", l->o.rank, l->o.ranks);
     else if (!l->tp_plan.n) error_set(&l->err, TARE_NO, "not_available", NULL, "%s has no tensor-parallel plan to be divided by", l->m->root->cls);
     return l->err.status == TARE_OK;
@@ -276,7 +287,7 @@ static bool read_files(running *w, bool in_order) {
     how.progress_to = l;
     if (l->o.odd) how.odd = l->odd, memset(l->odd, 0, (n + 1) * sizeof *l->odd);
     fill_out out = {.memory = target_memory, .piece = target_piece, .done = target_done, .to = w};
-    if (!fill_run(l->c->c, w->these, n, &how, &out, &l->err)) return false;
+    if (!fill_run(l->r->c, w->these, n, &how, &out, &l->err)) return false;
     for (size_t i = 0; l->o.odd && i < n; i++)
         if ((l->odd[i].nan || l->odd[i].inf) && !l->o.odd(l->o.odd_to, &l->items[l->slot_of[w->targets[i]]], l->odd[i].nan, l->odd[i].inf)) {
             l->cancelled = true;
@@ -353,7 +364,8 @@ static bool make_rest(running *w) {
     if (!ok) error_set(&l->err, TARE_IO, "out_of_memory", NULL, "out of memory");
     for (size_t i = 0; ok && i < l->n; i++) k.of[i] = (made_one){.maker = SIZE_MAX};
     for (size_t i = l->n; ok && i-- > 0;)
-        if (is_made(&k, i)) k.of[k.plan->slots[i].value].maker = i, any = true, drawn |= is_drawn(k.plan, k.plan->slots[i].value);
+        if (is_made(&k, i) && (ok = init_plan_fills(k.plan, k.plan->slots[i].value, l->m->root, &l->err)))
+            k.of[k.plan->slots[i].value].maker = i, any = true, drawn |= is_drawn(k.plan, k.plan->slots[i].value);
     /* without a draw there is no stream to pass over */
     init_how how = {.seed = l->o.seed, .philox = l->o.rng == TARE_RNG_PHILOX || !drawn, .threads = l->o.threads > 0 ? l->o.threads : crew_cores(),
                     .items = l->of_model};

@@ -31,9 +31,12 @@ static bool make_layout(void *to) {
     const loading *l = &w->l;
     size_t *first = arena_array(&w->a, l->n, sizeof *first);
     uint8_t *dtypes = arena_array(&w->a, l->n, 1);
-    layout_how how = {.dtypes = dtypes, .rules = w->how.runtime ? NULL : &l->r->rules};
+    int64_t *lengths = arena_array(&w->a, l->n, sizeof *lengths);
+    layout_how how = {.dtypes = dtypes, .lengths = lengths, .rules = w->how.runtime ? NULL : &l->r->rules};
     how.owners = w->source = arena_array(&w->a, l->n, sizeof *w->source);
     for (size_t i = l->n; i-- > 0;) first[l->value[i]] = i;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].rank == 1) lengths[i] = l->items[i].shape[0];
     for (size_t i = 0; i < l->n; i++) dtypes[i] = (uint8_t)l->items[i].dtype, w->source[i] = first[l->value[i]];
     w->layout = layout_make(&w->a, l->m->root, &how, &w->l.err);
     if (!w->layout) return false;

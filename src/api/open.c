@@ -1,6 +1,7 @@
 /* tare_config_open(), tare_model_open() and their kin. */
 #include "handle.h"
 #include "../load/dtype.h"
+#include "../quant/open.h"
 #include "../config/json.h"
 #include "../config/source.h"
 #include "../tree/tree.h"
@@ -35,6 +36,7 @@ typedef struct opening {
     const checkpoint *weights; /* a model to load these into; NULL */
     const tare_config *from; /* an equal config in place of a file; NULL */
     val code;            /* auto_map of the file */
+    const char *misfit;  /* the class is made for other configs: how it is; NULL: it is not */
 } opening;
 
 /* ---- config ---- */
@@ -183,7 +185,9 @@ static const char *class_name_at(size_t i, void *to) {
     const family *f = to;
     return i == 0 || f->models[i - 1].name ? f->models[i].name : NULL;
 }
-static const model_class *by_name(session *s, cfg **c, const char *name, const family **f) {
+/* A config of another class is taken at its values, as the reference takes it; a value that is missing there says so. */
+static const model_class *by_name(opening *w, cfg **c, const char *name, const family **f) {
+    session *s = &w->config->s;
     const model_class *row = NULL;
     *f = family_of_class(name, &row);
     if (!*f) {
@@ -194,10 +198,9 @@ static const model_class *by_name(session *s, cfg **c, const char *name, const f
         return NULL;
     }
     cfg *inner = fitting(*c, row);
-    if (inner) return *c = inner, row;
-    error_set(&s->err, TARE_BAD, "wrong_config", "$.model_type", "%s takes a %s, and this is a %s (model type %s)",
-        name, config_of(row), (*c)->k->name, (*c)->k->model_type);
-    return NULL;
+    if (inner) *c = inner;
+    else w->misfit = arena_printf(s->a, "%s takes a %s, and this is a %s (model type %s)", name, config_of(row), (*c)->k->name, (*c)->k->model_type);
+    return row;
 }
 static const model_class *base_class(session *s, const cfg *c) {
     const model_class *row = class_in_family(c->k->family, auto_entry(c->k->family, "AutoModel", c->k->model_type, &s->err));
@@ -226,7 +229,7 @@ static const model_class *by_architectures(opening *w, cfg **c, const family **f
 }
 static const model_class *pick(opening *w, cfg **c, const family **f) {
     session *s = &w->config->s;
-    if (w->o.class_name) return by_name(s, c, w->o.class_name, f);
+    if (w->o.class_name) return by_name(w, c, w->o.class_name, f);
     *f = (*c)->k->family;
     if (w->o.auto_class) return by_task(s, *c, w->o.auto_class);
     return by_architectures(w, c, f);
@@ -246,12 +249,36 @@ static bool read_host(session *s, tare_model *m, const char *words) {
     error_set(&s->err, TARE_USAGE, "usage", NULL, "--host: %s", why);
     return false;
 }
+static void add_note(opening *w, const char *note) {
+    const char *before = w->made->note;
+    w->made->note = before ? arena_printf(w->config->s.a, "%s; %s", before, note) : note;
+}
+static bool note_misfit(opening *w) {
+    tare_error *err = &w->config->s.err, why = *err;
+    if (!w->misfit) return session_ok(&w->config->s);
+    *err = (tare_error){0};
+    if (why.status != TARE_OK) error_set(err, TARE_BAD, "wrong_config", why.path, "%s; %s", w->misfit, why.message);
+    else add_note(w, arena_printf(w->config->s.a, "%s: its values are taken as they are", w->misfit));
+    return why.status == TARE_OK;
+}
 /* Code that a repository brings is named, so that nobody believes it had a part in this. */
 static void note_code(opening *w) {
     session *s = &w->config->s;
     if (!val_given(w->code)) return;
-    const char *before = w->made->note, *code = json_short(s->a, w->code, 120);
-    w->made->note = arena_printf(s->a, "%s%sauto_map names code, %s; it is never followed", before ? before : "", before ? "; " : "", code);
+    add_note(w, arena_printf(s->a, "auto_map names code, %s; it is never followed", json_short(s->a, w->code, 120)));
+}
+static bool open_quant(opening *w, cfg *c, int *dtype) {
+    session *s = &w->config->s;
+    tare_model *m = w->made;
+    const char *unknown;
+    bool ok;
+    bool plain = w->o.stage == TARE_STAGE_PLAIN;
+    quant_wish wish = {.config = !plain && (w->o.quantized || w->weights), .asked = plain ? NULL : w->o.quantize, .dequantize = w->o.dequantize,
+                       .loaded = w->o.stage == TARE_STAGE_LOADED || (w->weights && w->o.stage == TARE_STAGE_DEFAULT)};
+    m->quant = quant_open(s, c, &wish, &unknown, &ok);
+    if (unknown) add_note(w, unknown);
+    *dtype = quant_dtype(m->quant, *dtype);
+    return ok && session_ok(s);
 }
 static bool build(void *to) {
     opening *w = to;
@@ -275,12 +302,17 @@ static bool build(void *to) {
         cfg_refuse(c, "dtype", "bad_value", "a model is built in float32, float16, bfloat16 or float64");
         return false;
     }
-    if (!w->o.plain) cfg_dtype(c, dtype.kind == VAL_TEXT ? dtype.s : NULL);
+    if (!open_quant(w, c, &number)) return false;
+    if (!w->o.plain) cfg_dtype(c, m->quant ? tare_dtype_torch((tare_dtype)number) : dtype.kind == VAL_TEXT ? dtype.s : NULL);
     m->own.c = c;
     m->dtype = number;
-    m->root = build_model(s, f, row, c, m->has_host ? &m->host : NULL, number);
-    if (m->root) tree_count(m->root, &m->counts);
-    return m->root != NULL;
+    preparation p = quant_preparation(m->quant);
+    m->root = build_model(s, f, row, c, m->has_host ? &m->host : NULL, number, m->quant ? &p : NULL);
+    if (!note_misfit(w)) return false;
+    if (w->weights) quant_forget(m->quant);
+    tree_count(m->root, &m->counts);
+    if (m->quant) quant_describe(m->quant, m->root, &m->quantization);
+    return true;
 }
 static bool load(void *to) { return load_config(to); }
 
@@ -341,6 +373,7 @@ tare_model *tare_model_open(const char *model, const tare_open_options *o, tare_
 tare_model *tare_model_parse(const char *json, size_t n, const tare_open_options *o, tare_error *err) {
     return no_source(json, err) ? NULL : open_model(&(opening){.json = json, .n = n, .o = OPTIONS(o)}, err);
 }
+const tare_quantization *tare_model_quantization(const tare_model *m) { return m && m->quant ? &m->quantization : NULL; }
 tare_config *tare_config_copy(const tare_config *c, tare_error *err) {
     return no_source(c ? "" : NULL, err) ? NULL : open_config(&(opening){.from = c}, err);
 }

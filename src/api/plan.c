@@ -2,6 +2,7 @@
 #include "plan.h"
 #include "../build/sets.h"
 #include "../plan/accelerate.h"
+#include "../quant/open.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,8 @@ static bool as_accelerate(planning *w) {
         .special_count = o->special_count, .keep_parts = o->keep_parts, .offload_buffers = o->offload_buffers,
         .fallback_allocation = o->fallback_allocation, .budgets_only = o->budgets_only,
     };
+    how.share = quant_share(w->m->quant);
+    how.element = quant_element(w->m->quant);
     how.no_split = o->no_split ? o->no_split : names_of(&w->g->a, set_of(&w->g->a, w->m->root, SET_NO_SPLIT));
     if (!accelerate_map(&w->g->a, w->m->root, &how, &p, &w->err)) return false;
     keep(w->g, &p);

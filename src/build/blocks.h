@@ -42,6 +42,7 @@ void rotary_axial(mod *m, const char *name, const char *cls, const cfg *c, const
 
 /* ---- parts of encoders and decoders ---- */
 
+void heads_at_most(const cfg *c, const char *heads, const char *width); /* a head's size, width / heads cut, is to be 1 at least */
 /* q_proj, k_proj, v_proj, o_proj of grouped-query attention: from d to `queries` and to `keys` wide, and back. */
 void attention_projections(mod *m, int64_t d, int64_t queries, int64_t keys, bool bias, bool out_bias);
 /* k_proj, v_proj, q_proj, out_proj, all (d, d) with biases. */
@@ -79,6 +80,7 @@ int64_t sum_before(const cfg *c, const char *key, int64_t n); /* of the first n 
 /* layer_types = "full_attention" where Python's (i + first) % period is 0, else `other`. `key` is where the period comes from. */
 void alternate_layer_types(cfg *c, val period, const char *key, int64_t first, const char *other);
 
+void token_classifier(mod *m, const cfg *c); /* dropout and classifier over hidden_size, where the rate may go unsaid */
 /* Heads of transformers.modeling_layers, for base classes without arguments: AutoModel under base_model_prefix, then the head. */
 void GenericForSequenceClassification(mod *m, const cfg *c);
 void GenericForQuestionAnswering(mod *m, const cfg *c); /* base under `transformer` if the class says base_model_prefix = "transformer" */

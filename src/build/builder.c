@@ -187,6 +187,10 @@ static bool empty_fits(const mod *m) {
 void may_be_empty(mod *m) { if (mod_ok(m)) m->may_be_empty = true; }
 static tensor *add(mod *m, const char *name, made how, const int64_t *shape, int rank, tensor **first, tensor **last) {
     if (!mod_ok(m)) return &m->b->spare;
+    if (++m->b->tensors > MOST_TENSORS) {
+        fail(m, "%s would be one of more than %d tensors; a size in the config is absurd", name, MOST_TENSORS);
+        return &m->b->spare;
+    }
     arena *a = m->b->s->a;
     tensor *t = arena_alloc(a, sizeof *t + (size_t)rank * sizeof *shape);
     int64_t *sizes = (int64_t *)(t + 1);

@@ -63,6 +63,8 @@ static inline int64_t plus(int64_t a, int64_t b) {
     int64_t sum;
     return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
+/* int(d) of one: INT64_MAX where it is past 64 bits or no number, which no size can be either. */
+static inline int64_t truncated(double d) { return d > -9e18 && d < 9e18 ? (int64_t)d : INT64_MAX; }
 /* Refuses the config: names $.key and its value, then the words. NULL for a key that is gone: then the words say it all. */
 void refuse(const cfg *c, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -179,14 +179,14 @@ static void copy_tensors(builder *b, const tensor *from, tensor **first, tensor 
         *last = copy;
     }
 }
-static mod *copy_of(builder *b, const mod *m, mod *parent);
+
 static void copy_children(builder *b, const mod *m, mod *c) {
     c->children = c->last_child = NULL;
     for (edge *e = m->children; e; e = e->next) {
         edge *copy = arena_new(b->s->a, edge);
         *copy = *e;
         copy->next = NULL;
-        copy->to = e->to->shared ? e->to : copy_of(b, e->to, c);
+        copy->to = e->to->shared ? e->to : builder_copy(b, e->to, c);
         copy->made_at.of = copy;
         e->made_at.twin = &copy->made_at;
         if (c->last_child) c->last_child->next = copy;
@@ -208,7 +208,7 @@ static void copy_steps(builder *b, const mod *m, mod *c) {
         c->last_step = copy;
     }
 }
-static mod *copy_of(builder *b, const mod *m, mod *parent) {
+mod *builder_copy(builder *b, const mod *m, mod *parent) {
     mod *c = arena_new(b->s->a, mod);
     *c = *m;
     c->parent = parent;
@@ -221,10 +221,10 @@ static mod *copy_of(builder *b, const mod *m, mod *parent) {
 }
 void builder_own(edge *e, mod *parent) {
     if (!e->to->common) return;
-    e->to = copy_of(parent->b, e->to, parent);
+    e->to = builder_copy(parent->b, e->to, parent);
 }
 /* The rest of a run becomes an edge of its own, constructed right after. */
-static edge *cut_after(builder *b, mod *parent, edge *run, int64_t kept) {
+edge *builder_cut(builder *b, mod *parent, edge *run, int64_t kept) {
     edge *rest = arena_new(b->s->a, edge);
     *rest = *run;
     rest->first += kept;
@@ -239,8 +239,8 @@ static edge *cut_after(builder *b, mod *parent, edge *run, int64_t kept) {
 }
 edge *builder_split(builder *b, mod *parent, edge *run, int64_t index) {
     if (run->name || run->count == 1) return run;
-    if (index > run->first) run = cut_after(b, parent, run, index - run->first);
-    if (run->count > 1) cut_after(b, parent, run, 1);
-    run->to = copy_of(b, run->to, run->to->parent);
+    if (index > run->first) run = builder_cut(b, parent, run, index - run->first);
+    if (run->count > 1) builder_cut(b, parent, run, 1);
+    run->to = builder_copy(b, run->to, run->to->parent);
     return run;
 }

@@ -7,7 +7,7 @@
 #include "attn.h"
 #include "def.h"
 
-enum { MOST_MODULES = 1 << 20, SHOWN = 8, LEAVES = 32 };
+enum { MOST_MODULES = 1 << 20, MOST_TENSORS = 1 << 20, SHOWN = 8, LEAVES = 32 };
 
 /* A layer without layers below it, as one verb makes it: models have few kinds and many of each. */
 typedef struct leaf {
@@ -33,6 +33,7 @@ typedef struct builder {
     const host *host;
     int dtype;              /* torch's default dtype here and now */
     uint64_t modules;       /* repeated layers counted as often as they occur */
+    uint32_t tensors;       /* made: those of repeated layers once */
     node *root;
     bool tied;              /* some slot holds another's tensor */
     int shares;             /* modules with several names */
@@ -46,8 +47,13 @@ typedef struct builder {
     struct init_log *log;   /* while init rules are asked */
 } builder;
 
-/* Builds class `row` of family f from config c. NULL after an error. */
-node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype);
+/* What exchanges modules of a model whose constructor is over, before anything is tied. */
+typedef struct preparation {
+    bool (*run)(void *to, builder *b); /* false after an error */
+    void *to;
+} preparation;
+/* Builds class `row` of family f from config c. p may be NULL. NULL after an error. */
+node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype, const preparation *p);
 int dtype_number(const char *torch_name); /* a tare_dtype, or -1 */
 /* A class attribute with inheritance: own, then the group's. */
 #define FACT(row, field) ((row)->own.field ? (row)->own.field : (row)->like ? (row)->like->field : 0)

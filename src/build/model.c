@@ -66,7 +66,7 @@ void settle_attention(mod *m) {
 
 bool flash_attention(const cfg *c) { return c->attn_chosen && strstr(c->attn_chosen, "flash"); }
 
-node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype) {
+node *build_model(session *s, const family *f, const model_class *row, cfg *c, const host *h, int dtype, const preparation *p) {
     builder *b = arena_new(s->a, builder);
     *b = (builder){.s = s, .family = f, .host = h, .dtype = dtype, .modules = 1};
     mod *root = builder_mod(b, NULL, "", row->name);
@@ -74,6 +74,7 @@ node *build_model(session *s, const family *f, const model_class *row, cfg *c, c
     begin(root, c);
     if (session_ok(s)) row->build(root, c);
     done(root);
+    if (session_ok(s) && p && !p->run(p->to, b)) return NULL;
     if (session_ok(s)) settle_ties(b);
     return session_ok(s) ? root : NULL;
 }

@@ -5,6 +5,9 @@
 
 /* ---- attention ---- */
 
+void heads_at_most(const cfg *c, const char *heads, const char *width) {
+    if (dim(c, heads) > dim(c, width)) refuse(c, heads, "should be at most %s, which is %lld", width, (long long)dim(c, width));
+}
 void attention_projections(mod *m, int64_t d, int64_t queries, int64_t keys, bool bias, bool out_bias) {
     linear(m, "q_proj", d, queries, bias);
     linear(m, "k_proj", d, keys, bias);
@@ -123,6 +126,13 @@ void sequence_summary(mod *m, const cfg *c, int64_t labels) {
     dropout_or_identity(m, "last_dropout", c, "summary_last_dropout");
 }
 
+/* ---- heads ---- */
+
+void token_classifier(mod *m, const cfg *c) {
+    dropout(m, "dropout", real_or(c, "classifier_dropout", real_or(c, "hidden_dropout", num_f(0.1))));
+    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+}
+
 /* ---- convolutions over sound ---- */
 
 void speech_convs_agree(const cfg *c) {
@@ -170,7 +180,7 @@ void speech_convs(mod *m, const cfg *c, const char *prefix) {
 int64_t sum_before(const cfg *c, const char *key, int64_t n) {
     int64_t sum = 0;
     val all = get(c, key);
-    for (int64_t i = 0; i < n && i < len(c, key); i++) sum += all.items[i].i;
+    for (int64_t i = 0; i < n && i < len(c, key); i++) sum = plus(sum, all.items[i].i);
     return sum;
 }
 /* Python's i % period == 0, for any number. */

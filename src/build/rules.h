@@ -24,8 +24,10 @@ val class_value(const cfg *c, const char *key);
 val config_to_dict(cfg *c, const char *config_class_name, val d);
 /* BackboneConfigMixin.set_output_features_output_indices(): needs stage_names set. */
 void backbone_outputs(cfg *c, val out_features, val out_indices);
+val backbone_computed(cfg *c, const char *key);          /* out_features and out_indices, */
+bool backbone_assign(cfg *c, const char *key, val v);    /* each of which sets both */
 void backbone_to_dict(cfg *c);
-val backbone_computed(cfg *c, const char *key); /* out_features and out_indices, which only stand for what was settled */
+#define BACKBONE .computed = backbone_computed, .assign = backbone_assign, .to_dict = backbone_to_dict
 void backbone_verify(const cfg *c);                     /* BackboneMixin.__init__: the same check again, after leftover keys */
 /* config.key = v in a model's __init__, on the config that it was given and not on a copy: only a saved config shows it. */
 void writes(const cfg *c, const char *key, val v);

@@ -46,6 +46,19 @@ static bool find_place(builder *b, mod *m, const char *path, place *out) {
 static void mark(mod *m) {
     for (; m && !m->holds_tied; m = m->parent) m->holds_tied = true;
 }
+/* A buffer that a parameter takes the place of is one no more: it comes last among the parameters. */
+static void make_param(mod *m, tensor *t) {
+    tensor **at = &m->buffers, *before = NULL;
+    while (*at && *at != t) before = *at, at = &(*at)->next;
+    if (!*at) return;
+    *at = t->next;
+    if (m->last_buffer == t) m->last_buffer = before;
+    t->next = NULL;
+    t->kind = TARE_PARAM;
+    if (m->last_param) m->last_param->next = t;
+    else m->params = t;
+    m->last_param = t;
+}
 /* setattr(parent, name, source): the slot keeps its place if it exists, else comes last. */
 static void tie(builder *b, mod *by, place target, place from) {
     const tensor *source = from.slot;
@@ -59,6 +72,7 @@ static void tie(builder *b, mod *by, place target, place from) {
         else target.in->params = t;
         target.in->last_param = t;
     }
+    if (t->kind != TARE_PARAM && source->kind == TARE_PARAM) make_param(target.in, t);
     tensor *held = (tensor *)tensor_held(source);
     t->same = held == t ? NULL : held;
     if (!t->tied_by) t->tied_by = by;

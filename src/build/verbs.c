@@ -229,12 +229,17 @@ val config_to_dict(cfg *c, const char *config_class_name, val d) {
     return other ? cfg_to_dict(other) : (val){.kind = VAL_DICT};
 }
 void backbone_outputs(cfg *c, val out_features, val out_indices) { backbone_settle(c, out_features, out_indices); }
-void backbone_verify(const cfg *c) { backbone_check((cfg *)c); }
 val backbone_computed(cfg *c, const char *key) {
-    const char *stored = same_word(key, "out_features") ? "_out_features" : same_word(key, "out_indices") ? "_out_indices" : NULL;
-    if (!stored) return (val){0};
-    return known(c, stored) ? get(c, stored) : val_null();
+    if (same_word(key, "out_features")) return get(c, "_out_features");
+    return same_word(key, "out_indices") ? get(c, "_out_indices") : (val){0};
 }
+bool backbone_assign(cfg *c, const char *key, val v) {
+    if (same_word(key, "out_features")) backbone_settle(c, v, (val){0});
+    else if (same_word(key, "out_indices")) backbone_settle(c, (val){0}, v);
+    else return false;
+    return true;
+}
+void backbone_verify(const cfg *c) { backbone_check((cfg *)c); }
 void backbone_to_dict(cfg *c) {
     put(c, "out_features", get(c, "_out_features"), NULL);
     put(c, "out_indices", get(c, "_out_indices"), NULL);

@@ -154,6 +154,13 @@ static bool set_property(cfg *c, const char *key, val v, tare_origin origin) {
     else return false;
     return true;
 }
+void cfg_forget(cfg *c, const char *key) {
+    cfg_entry *e = cfg_entry_of(c, key);
+    if (!e) return;
+    size_t after = c->n - 1 - (size_t)(e - c->entries);
+    memmove(e, e + 1, after * sizeof *e);
+    c->n--;
+}
 void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *detail) {
     if (!session_ok(c->s)) return;
     uint32_t hash = hash_text(key);
@@ -168,6 +175,11 @@ void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *det
     if (!f && set_property(c, real, v, origin)) return;
     bool known = f || real != key || origin == TARE_FROM_FORMULA || origin == TARE_FROM_LEGACY || class_field(c->k, real, hash);
     store(c, real, hash, v, origin, detail, known);
+}
+
+void cfg_assign(cfg *c, const char *key, val v) {
+    const config_class *rules = c->k->rules;
+    if (!rules || !rules->assign || !rules->assign(c, real_key(c, key), v)) cfg_set(c, key, v, TARE_FROM_OVERRIDE, NULL);
 }
 
 /* ---- implementations, per part ---- */

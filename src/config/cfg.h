@@ -54,6 +54,8 @@ val cfg_get(const cfg *c, const char *key);      /* getattr without noting the r
 /* What the config's class works out from other values, which no build reads; absent when it has no such property. */
 val cfg_computed(cfg *c, const char *key);
 void cfg_set(cfg *c, const char *key, val v, tare_origin origin, const char *detail); /* setattr, as a rule or a leftover does it */
+void cfg_assign(cfg *c, const char *key, val v);  /* the same, as a user does it to a config that is made */
+void cfg_forget(cfg *c, const char *key);        /* delattr, of a key that is no field */
 cfg_entry *cfg_entry_of(const cfg *c, const char *key); /* the stored entry, aliases resolved; NULL */
 void cfg_refuse(const cfg *c, const char *key, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 void cfg_attn(cfg *c, val v);                    /* config._attn_implementation = v */

@@ -33,9 +33,11 @@ typedef struct layout_rule {
     const char *const *file, *const *model; /* patterns; of a prefix: file[0] is it, and model[0] what stands before it, or model is NULL */
     const layout_op *ops;
     int offset;                             /* of LAYOUT_RENAME_SHIFTED: from the file's number to the model's */
+    bool once;                              /* for loading alone: what came in so is saved by the model's own names */
 } layout_rule;
 #define LAYOUT(...) ((const layout_rule[]){__VA_ARGS__, {.what = LAYOUT_END}})
 #define RENAME(in_file, in_model) {.what = LAYOUT_RENAME, .file = SET(in_file), .model = SET(in_model)}
+#define RENAME_ONCE(in_file, in_model) {.what = LAYOUT_RENAME, .file = SET(in_file), .model = SET(in_model), .once = true}
 #define RENAME_SHIFTED(in_file, in_model, by) {.what = LAYOUT_RENAME_SHIFTED, .file = SET(in_file), .model = SET(in_model), .offset = (by)}
 /* GroupWeightRename: the first of in_file becomes the first of in_model, and so on, in files where the first of in_file occurs at all. */
 #define GROUP_RENAME(in_file, in_model) {.what = LAYOUT_GROUP_RENAME, .file = in_file, .model = in_model}
@@ -46,6 +48,8 @@ typedef struct layout_rule {
 #define PREFIX_REMOVE_IN(model_prefix, prefix) {.what = LAYOUT_PREFIX_REMOVE, .file = SET(prefix), .model = SET(model_prefix)}
 #define CONVERT(in_file, in_model, ...) \
     {.what = LAYOUT_CONVERT, .file = in_file, .model = in_model, .ops = (const layout_op[]){__VA_ARGS__, {.what = OP_END}}}
+#define CONVERT_ONCE(in_file, in_model, ...) \
+    {.what = LAYOUT_CONVERT, .file = in_file, .model = in_model, .ops = (const layout_op[]){__VA_ARGS__, {.what = OP_END}}, .once = true}
 #define MergeModulelist(d) {.what = OP_MERGE_MODULELIST, .dim = (d)}
 #define Concatenate(d) {.what = OP_CONCATENATE, .dim = (d)}
 #define ConcatenateBy(d, num_shards) {.what = OP_CONCATENATE, .dim = (d), .attribute = (num_shards)} /* num_shards_attribute */
@@ -62,6 +66,14 @@ typedef struct layout_rule {
 #define EXPERTS(experts, gate, up, down)                                                                                         \
     CONVERT(SET(experts ".*." gate ".weight", experts ".*." up ".weight"), SET(experts ".gate_up_proj"), MergeModulelist(0), Concatenate(1)), \
     CONVERT(SET(experts ".*." down ".weight"), SET(experts ".down_proj"), MergeModulelist(0))
+
+/* What a quantisation method adds to a model's layout rules, when its weights are stored quantised. */
+typedef struct stored_rules {
+    const layout_rule *first;       /* rules for files that spell its names otherwise: before all others, for loading alone; or NULL */
+    /* A converter of tensors that end in .PARAM, "weight", into NAME goes in the same way for those that end in .PARAM and a companion,
+     * "_scale_inv", into NAME and the companion, where the model has that. */
+    const char *param, *const *companions;
+} stored_rules;
 
 typedef struct model_facts { /* what is left out is inherited from `like`, else the reference's default */
     const char *config;              /* config class, "LlamaConfig" */
@@ -96,6 +108,8 @@ typedef struct config_class {
     void (*to_dict)(struct cfg *c);              /* changes to the copy that to_dict() prints */
     /* Properties that the class works out from other values, for a user who asks: no model is built from them. Absent for others. */
     struct val (*computed)(struct cfg *c, const char *key);
+    /* Setters of the class, for a user who changes a config that is made. False: the key has none. */
+    bool (*assign)(struct cfg *c, const char *key, struct val v);
     const layout_rule *layout;                   /* of this model type */
 } config_class;
 typedef struct family {

@@ -8,7 +8,8 @@
 
 typedef enum mod_kind { /* torch's class for isinstance(), whatever the subclass is called */
     KIND_NONE, KIND_LINEAR, KIND_CONV, KIND_CONV_TRANSPOSE, KIND_EMBEDDING, KIND_LAYERNORM, KIND_BATCHNORM, KIND_GROUPNORM, KIND_RNN,
-    KIND_MHA, KIND_LIST, KIND_DICT, KIND_SEQUENTIAL, KIND_DROPOUT, KIND_PARAMETER_LIST, KIND_PARAMETER_DICT
+    KIND_MHA, KIND_LIST, KIND_DICT, KIND_SEQUENTIAL, KIND_DROPOUT, KIND_PARAMETER_LIST, KIND_PARAMETER_DICT,
+    KIND_NUMBERED
 } mod_kind;
 
 typedef struct fill { /* how the constructor fills a tensor: def.h's `made` */
@@ -39,6 +40,8 @@ typedef struct tare_tensor_node {
     int8_t rank;
     bool frozen, persistent, gone;  /* gone: replaced by a parametrisation */
     bool several;                   /* other slots hold it too */
+    bool any_size;                  /* it has one axis, -1, whose length its data decides: what it holds is written out as text */
+    const char *meaning;            /* of what a quantised weight is stored as: which part of it this is, or NULL */
     struct tare_mod *tied_by;       /* of a tied slot: the model whose post_init tied it first */
     step made_at;
 } tensor_node;
@@ -78,6 +81,8 @@ typedef struct tare_mod {
     bool unties;                    /* this model ties nothing, whatever its class does */
     const char *first_path;         /* of a shared module: its first path in walk order */
     const layer_cache *cache;              /* NULL: it keeps nothing of its own */
+    const struct tare_mod *dense;   /* of a module that stores weights quantised: the one it stands for; NULL: none */
+    const struct stored_rules *stored; /* of the root of a model as quantised files hold it; NULL */
     int64_t chosen, experts;        /* of experts: how many work on a token, of how many; 0: not routed */
     /* while building */
     struct builder *b;

@@ -16,7 +16,8 @@ typedef struct file_tensor {
     uint8_t dtype;         /* a tare_dtype; TARE_DTYPE_COUNT: one that nobody knows, see the flaws */
     int8_t rank;
     bool odd;              /* a flaw of its own: it can be listed, not read */
-    bool replaced;         /* a later file has the same key, and counts */
+    bool replaced;         /* a later file has the same key, and counts; or it is a part of a packed one */
+    const struct packed_form *packed; /* of a view: it is in no file, and worked out of some that are (packing.h); NULL: it is in its file */
 } file_tensor;
 
 typedef struct weights_file {
@@ -41,6 +42,7 @@ typedef enum flaw_kind {
     FLAW_DTYPE,            /* a dtype that nobody knows */
     FLAW_BYTES,            /* a tensor's bytes are not what its shape and dtype need */
     FLAW_PLACE,            /* offsets beyond the data, overlapping, or with a hole before them */
+    FLAW_PACKED,           /* what a tensor is packed as does not go together */
     FLAW_HIDDEN            /* model.safetensors hides an index beside it, and the like: worth saying, nothing wrong */
 } flaw_kind;
 typedef struct flaw {
@@ -64,6 +66,7 @@ typedef struct checkpoint {
     const char *index;       /* the index's name, or NULL */
     const char *index_dtype; /* its metadata.dtype, or NULL */
     uint64_t data_bytes;     /* of all tensors that count */
+    const struct checkpoint *view_of; /* more of the same files' tensors follow, which are packed in them; NULL: it is no view */
     struct key_table *keys;  /* key -> tensor, of those that count */
     pthread_mutex_t lock;    /* of fd */
 } checkpoint;

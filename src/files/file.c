@@ -78,7 +78,7 @@ int checkpoint_fd(const checkpoint *c, size_t file, tare_error *err) {
         error_set(err, TARE_IO, "io", f->path, "cannot read %.400s: it is not there", f->path);
         return -1;
     }
-    pthread_mutex_t *lock = &((checkpoint *)(uintptr_t)c)->lock;
+    pthread_mutex_t *lock = &((checkpoint *)(uintptr_t)(c->view_of ? c->view_of : c))->lock;
     pthread_mutex_lock(lock);
     if (f->fd < 0) f->fd = open_again(f, err);
     int fd = f->fd;

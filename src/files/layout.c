@@ -32,6 +32,7 @@ typedef struct maker {
     layout_source *sources;
     found_piece **found; /* of each source */
     size_t n, cap;
+    const int64_t *lengths;
     bool sort; /* the reference has sorted the state dict, whether there are rules or not */
 } maker;
 
@@ -62,13 +63,13 @@ static void add_piece(maker *k, size_t source, const layout_piece *p) {
 static bool add_whole(maker *k, const char *key, size_t slot) {
     const tensor_node *t = k->slots.v[slot].tensor;
     uint8_t dtype = k->slots.v[slot].dtype;
-    int64_t bytes;
-    if (!num_mul(t->elements, (int64_t)tare_dtype_bytes((tare_dtype)dtype), &bytes)) return too_large(k, key);
+    int64_t bytes, elements = t->any_size && k->lengths ? k->lengths[slot] : t->elements;
+    if (!num_mul(elements, (int64_t)tare_dtype_bytes((tare_dtype)dtype), &bytes)) return too_large(k, key);
     layout_entry *e = new_entry(k, key, dtype);
     if (!e) return false;
-    e->shape = t->shape;
+    e->shape = t->any_size && k->lengths ? &k->lengths[slot] : t->shape;
     e->rank = t->rank;
-    e->elements = t->elements;
+    e->elements = elements;
     e->bytes = e->storage = (uint64_t)bytes;
     if (bytes) add_piece(k, k->slots.v[slot].owner, &(layout_piece){.n = e->bytes, .entry = e->with});
     return true;
@@ -256,7 +257,7 @@ static bool collect(maker *k, const layout_how *how) {
     return how ? !how->rules || rules_taken_back(&k->p, how->rules, &k->rules) : rules_for_save(&k->p, k->root, &k->rules);
 }
 const layout *layout_make(arena *a, const node *root, const layout_how *how, tare_error *err) {
-    maker k = {.sort = how ? how->rules != NULL : false, .a = a, .err = err, .root = root, .group_names = {.a = a},
+    maker k = {.lengths = how ? how->lengths : NULL, .sort = how && how->rules, .a = a, .err = err, .root = root, .group_names = {.a = a},
                .parameters = {.a = a}, .keys = {.a = a}};
     patterns_start(&k.p, a, err);
     if (!collect(&k, how)) return NULL;

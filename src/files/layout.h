@@ -39,6 +39,7 @@ typedef struct layout {
 typedef struct layout_how { /* a model that was loaded, where it differs from a fresh one */
     const uint8_t *dtypes;     /* of each slot */
     const size_t *owners;      /* of each slot: the first that holds the same tensor */
+    const int64_t *lengths;    /* of each slot whose data decides its size */
     const rule_set *rules; /* with those that were used in loading, which alone are taken back; NULL: names are the tree's */
 } layout_how;
 

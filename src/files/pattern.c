@@ -42,6 +42,7 @@ static bool search(patterns *p, const void *compiled, const char *text) {
     return n > 0;
 }
 bool pattern_found(patterns *p, const void *compiled, const char *text) { return compiled && search(p, compiled, text); }
+int64_t pattern_begin(const patterns *p) { return (int64_t)pcre2_get_ovector_pointer(p->found)[0]; }
 
 typedef struct span { size_t at, end; } span;
 /* What group i matched; false: nothing. */

@@ -4,6 +4,7 @@
 #define TARE_FILES_PATTERN_H
 #include "../core/arena.h"
 #include "../core/error.h"
+#include <stdint.h>
 
 typedef struct patterns { /* where patterns are compiled and matched: all of it lives in the arena */
     arena *a;
@@ -15,6 +16,7 @@ void patterns_start(patterns *p, arena *a, tare_error *err);
 /* A plain regular expression, and whether it is found anywhere in a text. False after an error too. */
 void *pattern_compile(patterns *p, const char *regex);
 bool pattern_found(patterns *p, const void *compiled, const char *text);
+int64_t pattern_begin(const patterns *p); /* where the match that was found last begins */
 
 typedef struct transform {
     const char **from, **to;   /* as they are used: anchors, groups and escapes brought to the side that needs them */

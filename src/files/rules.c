@@ -64,11 +64,68 @@ static bool visit(void *to, const tree_item *item) {
     if (type) add_claim(w, type, path);
     return true;
 }
+/* ---- what quantised files add to them ---- */
+
+/* Ends as the pattern says, in which a dot is any character. */
+static bool ends_as(const char *path, size_t n, const char *pattern, const char *companion) {
+    size_t k = strlen(pattern), m = strlen(companion);
+    if (n < k + m || memcmp(path + n - m, companion, m)) return false;
+    for (size_t i = 0; i < k; i++)
+        if (pattern[i] != '.' && path[n - m - k + i] != pattern[i]) return false;
+    return true;
+}
+typedef struct sought { const char *pattern, *companion; bool found; } sought;
+static bool seek(void *to, const tree_item *item) {
+    sought *s = to;
+    s->found |= item->slot && ends_as(item->path, item->path_n, s->pattern, s->companion);
+    return !s->found;
+}
+static bool takes(const layout_rule *r, const char *param) {
+    size_t k = strlen(param);
+    for (const char *const *p = r->file; *p; p++) {
+        size_t n = strlen(*p);
+        if (n <= k || strcmp(*p + n - k, param) || (*p)[n - k - 1] != '.') return false;
+    }
+    return r->what == LAYOUT_CONVERT;
+}
+static const char *const *with_companion(arena *a, const char *const *names, const char *companion) {
+    size_t n = 0;
+    while (names[n]) n++;
+    const char **all = arena_array(a, n + 1, sizeof *all);
+    for (size_t i = 0; i < n; i++) all[i] = arena_printf(a, "%s%s", names[i], companion);
+    return all;
+}
+/* Converters that stack or join weights do the same to what scales them, where the model has it so. */
+static void add_companions(arena *a, const node *root, held_rules *rules) {
+    const stored_rules *s = root->stored;
+    held_rules own = *rules;
+    size_t most = 1, cap = 0;
+    while (s->companions && s->companions[most - 1]) most++;
+    rules->v = NULL;
+    rules->n = 0;
+    for (size_t i = 0; i < own.n; i++) {
+        const layout_rule *r = own.v[i].rule;
+        rules->v = arena_grow(a, rules->v, rules->n, &cap, most, sizeof *rules->v);
+        rules->v[rules->n++] = own.v[i];
+        if (!s->param || !takes(r, s->param)) continue;
+        for (size_t k = 0; k + 1 < most; k++) {
+            sought wanted = {.pattern = r->model[0], .companion = s->companions[k]};
+            tree_walk(root, seek, &wanted);
+            if (!wanted.found) continue;
+            layout_rule *copy = arena_new(a, layout_rule);
+            *copy = *r;
+            copy->file = with_companion(a, r->file, s->companions[k]);
+            copy->model = with_companion(a, r->model, s->companions[k]);
+            rules->v[rules->n++] = (held_rule){copy, own.v[i].scope};
+        }
+    }
+}
 void rules_collect(arena *a, const node *root, held_rules *out) {
     const char *base = root->model ? FACT(root->model, base_model_prefix) : NULL;
     *out = (held_rules){.base = base ? base : ""};
     walk w = {.a = a, .out = out};
     tree_walk(root, visit, &w);
+    if (root->stored) add_companions(a, root, out);
 }
 /* Names of old files, which every model takes when it is loaded. */
 static const layout_rule legacy[] = {
@@ -157,10 +214,14 @@ static void find_twins(arena *a, rule_set *s) {
 }
 static bool make_set(patterns *p, const node *root, bool backward, rule_set *out) {
     held_rules held;
-    size_t more = 0;
+    size_t more = 0, before = 0;
+    const layout_rule *first = !backward && root->stored ? root->stored->first : NULL;
     rules_collect(p->a, root, &held);
     while (!backward && legacy[more].what != LAYOUT_END) more++;
-    *out = room_for(p->a, held.n + more, held.n, held.base);
+    while (first && first[before].what != LAYOUT_END) before++;
+    *out = room_for(p->a, before + held.n + more, before + held.n, held.base);
+    for (size_t i = 0; i < before; i++)
+        if (!add(p, out, &(held_rule){.rule = &first[i]}, false)) return false;
     for (size_t i = 0; i < held.n; i++) {
         const held_rule *r = &held.v[backward ? held.n - 1 - i : i];
         if (!(backward && is_prefix(r)) && !add(p, out, r, backward)) return false;
@@ -175,9 +236,9 @@ bool rules_for_save(patterns *p, const node *root, rule_set *out) { return make_
 bool rules_taken_back(patterns *p, const rule_set *loaded, rule_set *out) {
     *out = room_for(p->a, loaded->renaming_n, loaded->converter_n, loaded->base);
     for (size_t i = loaded->renaming_n; i-- > 0;)
-        if (loaded->renamings[i].used && !add(p, out, &loaded->renamings_of[i], true)) return false;
+        if (loaded->renamings[i].used && !loaded->renamings_of[i].rule->once && !add(p, out, &loaded->renamings_of[i], true)) return false;
     for (size_t i = loaded->converter_n; i-- > 0;)
-        if (loaded->converters[i].t.used && !add(p, out, &loaded->converters_of[i], true)) return false;
+        if (loaded->converters[i].t.used && !loaded->converters_of[i].rule->once && !add(p, out, &loaded->converters_of[i], true)) return false;
     find_twins(p->a, out);
     return true;
 }

@@ -280,13 +280,72 @@ static void of_f16(float *out, const uint16_t *in, size_t n) {
 
 /* ---- 8 bits ---------------------------------------------------------------------------------------------------------- */
 
-/* As of_f16(): the exponent's bias is moved by a product. */
+/* The exponent's bias is moved by a sum; where there is no exponent, what is left is a whole number of the least there is. As a product it would
+ * be right as well, and slow: the processor takes its time over operands that are so small. */
 static void of_f8(float *out, const uint8_t *in, size_t n, const f8_kind *kind) {
-    uint32_t shift = kind->shift, mask = kind->nan_mask, code = kind->nan_code, nan = kind->nan;
-    float scale = kind->scale;
+    uint32_t shift = kind->shift, mask = kind->nan_mask, code = kind->nan_code, nan = kind->nan, least_normal = 1u << (23 - shift);
+    uint32_t bias = bits_of(kind->scale) - 0x3f800000u;
+    float least = float_of(1u << shift) * kind->scale;
     for (size_t i = 0; i < n; i++) {
-        uint32_t b = in[i], sign = (b & 0x80u) << 24, u = bits_of(float_of((b & 0x7fu) << shift) * scale) | sign;
+        uint32_t b = in[i], sign = (b & 0x80u) << 24, m = b & 0x7fu, normal = (m << shift) + bias;
+        uint32_t u = (m < least_normal ? bits_of((float)(int32_t)m * least) : normal) | sign;
         out[i] = float_of((b & mask) == code ? nan | (sign & ~(mask << 24)) : u); /* a sign that is no part of the code is kept */
+    }
+}
+
+/* ---- quantised numbers ------------------------------------------------------------------------------------------------- */
+
+#if defined(__AVX512F__)
+/* Sixteen values are one vector, and a code picks one of them. */
+static size_t sixteen_bytes(float *out, const uint8_t *in, __m512 table, bool high_first) {
+    __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)in));
+    __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi32(15)), high = _mm512_srli_epi32(bytes, 4);
+    __m512 x = _mm512_permutexvar_ps(high_first ? high : low, table), y = _mm512_permutexvar_ps(high_first ? low : high, table);
+    const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    _mm512_storeu_ps(out, _mm512_permutex2var_ps(x, first, y));
+    _mm512_storeu_ps(out + 16, _mm512_permutex2var_ps(x, _mm512_add_epi32(first, _mm512_set1_epi32(8)), y));
+    return 16;
+}
+#elif defined(__AVX2__)
+static inline __m256 pick(__m256i codes, __m256 lower, __m256 upper) {
+    __m256 which = _mm256_castsi256_ps(_mm256_slli_epi32(codes, 28)); /* the sign is the code's upper bit */
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(lower, codes), _mm256_permutevar8x32_ps(upper, codes), which);
+}
+static size_t eight_bytes(float *out, const uint8_t *in, __m256 lower, __m256 upper, bool high_first) {
+    __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)in));
+    __m256i low = _mm256_and_si256(bytes, _mm256_set1_epi32(15)), high = _mm256_srli_epi32(bytes, 4);
+    __m256 x = pick(high_first ? high : low, lower, upper), y = pick(high_first ? low : high, lower, upper);
+    __m256 a = _mm256_unpacklo_ps(x, y), b = _mm256_unpackhi_ps(x, y);
+    _mm256_storeu_ps(out, _mm256_permute2f128_ps(a, b, 0x20));
+    _mm256_storeu_ps(out + 8, _mm256_permute2f128_ps(a, b, 0x31));
+    return 8;
+}
+#endif
+static void nibbles(float *out, const uint8_t *in, size_t n, const float table[16], bool high_first) {
+    size_t i = 0, shift = high_first ? 4 : 0;
+#if defined(__AVX512F__)
+    __m512 values = _mm512_loadu_ps(table);
+    while (2 * i + 32 <= n) i += sixteen_bytes(out + 2 * i, in + i, values, high_first);
+#elif defined(__AVX2__)
+    __m256 lower = _mm256_loadu_ps(table), upper = _mm256_loadu_ps(table + 8);
+    while (2 * i + 16 <= n) i += eight_bytes(out + 2 * i, in + i, lower, upper, high_first);
+#endif
+    for (; 2 * i + 1 < n; i++) {
+        out[2 * i] = table[in[i] >> shift & 15];
+        out[2 * i + 1] = table[in[i] >> (4 - shift) & 15];
+    }
+    if (n % 2) out[n - 1] = table[in[n / 2] >> shift & 15];
+}
+static void scaled_run(float *x, size_t n, float scale, float zero) {
+    for (size_t i = 0; i < n; i++) x[i] = (x[i] - zero) * scale;
+}
+static void product_run(float *x, size_t n, float scale) {
+    for (size_t i = 0; i < n; i++) x[i] *= scale;
+}
+static void scaled(float *x, size_t n, size_t head, size_t block, const float *scales, const float *zeros) {
+    for (size_t at = 0, k = head, i = 0; at < n; at += k, k = n - at < block ? n - at : block, i++) {
+        if (zeros) scaled_run(x + at, k, scales[i], zeros[i]);
+        else product_run(x + at, k, scales[i]);
     }
 }
 
@@ -379,4 +438,4 @@ static void fence(void) {
 }
 
 const lanes LANES = {NAME, twist, grow, temper, philox, uniform, normal, bf16, f16, of_bf16, of_f16, outside, patch, stream, fence, replace,
-    bf16_of_f32, of_f8, odd_16, odd_32};
+    bf16_of_f32, of_f8, odd_16, odd_32, nibbles, scaled};

@@ -2,6 +2,7 @@
  * they use IEEE operations in one fixed order, and fused products only where fmaf() is written. */
 #ifndef TARE_INIT_LANES_H
 #define TARE_INIT_LANES_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,10 @@ typedef struct lanes {
     /* Adds how many are NaN and how many infinite; `most`: infinity's bits. */
     void (*odd_16)(const uint16_t *x, size_t n, uint16_t most, uint64_t *nan, uint64_t *inf);
     void (*odd_32)(const uint32_t *x, size_t n, uint64_t *nan, uint64_t *inf);
+    /* Two codes in a byte, each the number of a value; the first of them is the lower one, or with high_first the upper. */
+    void (*nibbles)(float *out, const uint8_t *in, size_t n, const float table[16], bool high_first);
+    /* x = (x - zero) * scale, or x * scale where zeros is NULL: those of the first `head` numbers, then of `block` at a time. */
+    void (*scaled)(float *x, size_t n, size_t head, size_t block, const float *scales, const float *zeros);
 } lanes;
 
 /* The widest set that this machine runs. */

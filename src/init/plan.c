@@ -218,14 +218,16 @@ static bool find_path(void *to, const tree_item *item) {
     s->cls = item->module->cls;
     return false;
 }
-static bool all_have_a_source(const init_plan *p, const bool *covered, const node *root, tare_error *err) {
-    for (size_t i = 0; i < p->slot_count; i++) {
-        if (p->slots[i].value != i || covered[i]) continue;
-        search s = {.slot = i};
-        tree_walk(root, find_path, &s);
-        error_set(err, TARE_BAD, "no_source", s.path, "%s (of a %s) has no source: neither its constructor nor an init rule fills it", s.path, s.cls);
-        return false;
-    }
+bool init_plan_fills(const init_plan *p, size_t slot, const node *root, tare_error *err) {
+    if (p->slots[slot].value != slot || p->covered[slot]) return true;
+    search s = {.slot = slot};
+    tree_walk(root, find_path, &s);
+    error_set(err, TARE_BAD, "no_source", s.path, "%s (of a %s) has no source: neither its constructor nor an init rule fills it", s.path, s.cls);
+    return false;
+}
+bool init_plan_fills_all(const init_plan *p, const node *root, tare_error *err) {
+    for (size_t i = 0; i < p->slot_count; i++)
+        if (!init_plan_fills(p, i, root, err)) return false;
     return true;
 }
 bool init_plan_make(init_plan *p, const node *root, arena *a, tare_error *err) {
@@ -239,7 +241,7 @@ bool init_plan_make(init_plan *p, const node *root, arena *a, tare_error *err) {
         s->err = (tare_error){0};
         return false;
     }
-    bool *covered = arena_array(a, p->slot_count + 1, sizeof *covered);
-    mark_live(p, covered);
-    return all_have_a_source(p, covered, root, err);
+    p->covered = arena_array(a, p->slot_count + 1, sizeof *p->covered);
+    mark_live(p, p->covered);
+    return true;
 }

@@ -23,10 +23,14 @@ typedef struct init_plan {
     init_op *ops;
     size_t op_count;
     init_slot *slots;
+    bool *covered;          /* of each slot that is its own value: something fills all of it */
     size_t slot_count;
 } init_plan;
 
-/* Makes the plan in `a`, which like the arena of the model's session must have somewhere to unwind to. False: a rule or a tensor
- * without a source is wrong, and err says which. The tree takes notes: no two threads at once for one model. */
+/* Whether the tensor of a slot, or of every slot, has what fills it; false with err, which names the one that has not. */
+bool init_plan_fills(const init_plan *p, size_t slot, const node *root, tare_error *err);
+bool init_plan_fills_all(const init_plan *p, const node *root, tare_error *err);
+/* Makes the plan in `a`, which like the arena of the model's session must have somewhere to unwind to. False: a rule is wrong, and err
+ * says which. The tree takes notes: no two threads at once for one model. */
 bool init_plan_make(init_plan *p, const node *root, arena *a, tare_error *err);
 #endif

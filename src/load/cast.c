@@ -54,20 +54,30 @@ static void real_parts(float *out, const float *in, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = in[2 * i];
 }
 
+/* Of those that are floats when they are wide. */
+static void floats_of(const lanes *l, float *out, tare_dtype from, const void *in, size_t n) {
+    switch (from) {
+    case TARE_F16: l->of_f16(out, in, n); break;
+    case TARE_BF16: l->of_bf16(out, in, n); break;
+    case TARE_C64: real_parts(out, in, n); break;
+    case TARE_F8_E4M3: l->of_f8(out, in, n, &e4m3); break;
+    case TARE_F8_E4M3FNUZ: l->of_f8(out, in, n, &e4m3fnuz); break;
+    case TARE_F8_E5M2FNUZ: l->of_f8(out, in, n, &e5m2fnuz); break;
+    case TARE_F8_E5M2: of_e5m2(l, out, in, n); break;
+    case TARE_F8_E8M0: of_e8m0(out, in, n); break;
+    default: memcpy(out, in, n * sizeof(float));
+    }
+}
+
 #define WIDEN(type) \
     for (size_t i = 0; i < n; i++) w->i[i] = (int64_t)((const type *)in)[i]
 static void widen(const lanes *l, wide *w, tare_dtype from, const void *in, size_t n) {
     const uint8_t *bytes = in;
+    if (width_of(from) == AS_F32) {
+        floats_of(l, w->f, from, in, n);
+        return;
+    }
     switch (from) {
-    case TARE_F32: memcpy(w->f, in, n * sizeof(float)); break;
-    case TARE_F16: l->of_f16(w->f, in, n); break;
-    case TARE_BF16: l->of_bf16(w->f, in, n); break;
-    case TARE_C64: real_parts(w->f, in, n); break;
-    case TARE_F8_E4M3: l->of_f8(w->f, in, n, &e4m3); break;
-    case TARE_F8_E4M3FNUZ: l->of_f8(w->f, in, n, &e4m3fnuz); break;
-    case TARE_F8_E5M2FNUZ: l->of_f8(w->f, in, n, &e5m2fnuz); break;
-    case TARE_F8_E5M2: of_e5m2(l, w->f, in, n); break;
-    case TARE_F8_E8M0: of_e8m0(w->f, in, n); break;
     case TARE_F64: case TARE_I64: case TARE_U64: memcpy(w->d, in, n * sizeof(double)); break;
     case TARE_I32: WIDEN(int32_t); break;
     case TARE_I16: WIDEN(int16_t); break;
@@ -167,8 +177,7 @@ static void truth_of_complex(uint8_t *out, const float *in, size_t n) {
 /* n <= PIECE; both aligned. */
 static void cast_piece(const lanes *l, tare_dtype to, void *out, tare_dtype from, const void *in, size_t n) {
     wide w;
-    if (from == TARE_BF16 && to == TARE_F32) l->of_bf16(out, in, n);
-    else if (from == TARE_F16 && to == TARE_F32) l->of_f16(out, in, n);
+    if (to == TARE_F32 && width_of(from) == AS_F32) floats_of(l, out, from, in, n);
     else if (from == TARE_F32 && !is_whole(to)) float_of_f32(l, to, out, from, in, n);
     else if (from == TARE_C64 && to == TARE_BOOL) truth_of_complex(out, in, n);
     else {

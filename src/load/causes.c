@@ -100,6 +100,8 @@ static int differing(const tare_row *row) {
 static bool is_transposed(const tare_row *row) {
     return row->rank == 2 && row->file_rank == 2 && row->shape[0] == row->file_shape[1] && row->shape[1] == row->file_shape[0];
 }
+/* Sizes of quantised parts are quotients; the number of experts alone is what it is. */
+static bool is_packed(const load_slot *s) { return s->packed || s->t->meaning; }
 static void find_sizes(verdict *v) {
     enum { MOST = 8 };
     size_cause causes[MOST];
@@ -108,6 +110,7 @@ static void find_sizes(verdict *v) {
         const tare_row *row = &v->rows[i];
         if (row->kind != TARE_ROW_SHAPE) continue;
         int axis = differing(row);
+        if (is_packed(&v->r->slots.v[i]) && !(axis == 0 && row->rank > 2)) continue;
         if (is_transposed(row)) transposed++;
         if (axis < 0) continue;
         size_t k = 0;
@@ -246,11 +249,79 @@ static bool find_files(verdict *v, const name_list *missing) {
                   absent == 1 ? "" : " and others", missing->n == 1 ? "what is" : "all that is", absent == 1 ? "it" : "them");
     return absent && missing->n;
 }
+/* ---- quantised weights ---- */
+
+/* The last part of a key that is a number; false: there is none. */
+static bool last_number(const char *key, size_t *at, size_t *n, uint64_t *number) {
+    for (const char *dot = key + strlen(key); dot > key; dot--) {
+        char *end;
+        if (*dot != '.' || dot[1] < '0' || dot[1] > '9') continue;
+        *number = strtoull(dot + 1, &end, 10);
+        *at = (size_t)(dot + 1 - key), *n = (size_t)(end - dot - 1);
+        if (*end == '.') return true;
+    }
+    return false;
+}
+/* Of tensors that are stacked, by their numbers, some are not there: the first of one name, as the others are called. */
+static bool find_gap(verdict *v, size_t slot, size_t converter, size_t pattern) {
+    enum { MOST = 4096 };
+    bool there[MOST] = {false};
+    const resolution *r = v->r;
+    const char *other = NULL;
+    size_t at, n;
+    uint64_t number, all = (uint64_t)r->slots.v[slot].t->shape[0];
+    for (size_t k = 0; k < r->c->tensor_count; k++) {
+        const load_key *key = &r->keys[k];
+        if (key->slot != slot || key->converter != converter || key->pattern != pattern) continue;
+        other = r->c->tensors[k].key;
+        if (last_number(other, &at, &n, &number) && number < MOST) there[number] = true;
+    }
+    if (!other || all > MOST || !last_number(other, &at, &n, &number)) return false;
+    for (uint64_t i = 0; i < all; i++) {
+        if (there[i]) continue;
+        const char *meaning = r->slots.v[slot].t->meaning;
+        cause_add(v, "%.*s%" PRIu64 "%s is not in the files: it is a part of %s%s%s", (int)at, other, i, other + at + n, r->slots.v[slot].path,
+                  meaning ? ", " : "", meaning ? meaning : "");
+        return true;
+    }
+    return false;
+}
+static bool stacks(const rule_converter *c) {
+    for (const layout_op *op = c->ops; op->what != OP_END; op++)
+        if (op->what == OP_MERGE_MODULELIST && op->dim == 0) return true;
+    return false;
+}
+static void find_gaps(verdict *v) {
+    enum { MOST = 8 };
+    size_t said = 0;
+    for (size_t i = 0; i < v->r->slots.n && said < MOST; i++) {
+        const load_slot *s = &v->r->slots.v[i];
+        if (s->t->rank < 1 || (s->from == FROM_FILE && !s->mismatched)) continue;
+        for (size_t k = 0; k < v->r->rules.converter_n; k++) {
+            const rule_converter *c = &v->r->rules.converters[k];
+            for (size_t j = 0; stacks(c) && j < c->t.from_n; j++) said += find_gap(v, i, k, j);
+        }
+    }
+}
+/* The config is that of another file, or of a run that never quantised anything. */
+static void find_floats(verdict *v, const char *method) {
+    size_t floats = 0, packed = 0;
+    for (size_t i = 0; i < v->r->slots.n; i++) {
+        const tare_row *row = &v->rows[i];
+        packed += v->r->slots.v[i].packed;
+        floats += v->r->slots.v[i].packed && row->kind == TARE_ROW_DTYPE && (row->file_dtype <= TARE_F64);
+    }
+    if (floats && floats * 2 >= packed)
+        cause_add(v, "the config says that the weights are quantised by %.60s, and the files hold floats: --stage plain holds them against the "
+                  "plain model", method);
+}
 static void find_quantised(verdict *v) {
     val q = cfg_get(v->root->config, "quantization_config"), method = dict_get(q, "quant_method");
-    if (q.kind == VAL_DICT && (v->sum.rows[TARE_ROW_DTYPE] || v->sum.rows[TARE_ROW_UNEXPECTED] || v->sum.rows[TARE_ROW_SHAPE]))
-        cause_add(v,
-                  "the config says that the weights are quantised%s%s, and they are held against the plain model: such trees are not in this release",
+    bool packed = false;
+    for (size_t i = 0; i < v->r->slots.n && !packed; i++) packed = v->r->slots.v[i].packed;
+    if (packed) find_gaps(v), find_floats(v, method.kind == VAL_TEXT ? method.s : "its method");
+    else if (q.kind == VAL_DICT && (v->sum.rows[TARE_ROW_DTYPE] || v->sum.rows[TARE_ROW_UNEXPECTED] || v->sum.rows[TARE_ROW_SHAPE]))
+        cause_add(v, "the config says that the weights are quantised%s%s, and they are held against the plain model",
                   method.kind == VAL_TEXT ? " by " : "", method.kind == VAL_TEXT ? method.s : "");
 }
 

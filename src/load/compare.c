@@ -1,5 +1,6 @@
 #include "verdict.h"
 #include "cast.h"
+#include "source.h"
 #include <string.h>
 
 enum { ELEMENTS = 2048, WIDEST = 8 };
@@ -15,9 +16,16 @@ static bool is_direct(const checkpoint *c, side *s) {
     s->t = &c->tensors[s->slot->tensor];
     return !s->t->odd && c->files[s->t->file].present && cast_exists(s->t->dtype, s->slot->dtype);
 }
+static bool stored_bytes(const checkpoint *c, size_t tensor, uint64_t at, void *to, size_t n, tare_error *err) {
+    sources s;
+    if (!c->tensors[tensor].packed) return checkpoint_read(c, tensor, at, to, n, err);
+    bool ok = sources_open(&s, c, FILL_PREAD, err) && source_bytes(&s, tensor, c->tensors[tensor].at + at, to, n, err);
+    sources_close(&s);
+    return ok;
+}
 static bool take(const checkpoint *c, side *s, uint64_t first, size_t n, tare_error *err) {
     size_t unit = tare_dtype_bytes((tare_dtype)s->t->dtype);
-    if (!checkpoint_read(c, s->slot->tensor, first * unit, s->read, n * unit, err)) return false;
+    if (!stored_bytes(c, s->slot->tensor, first * unit, s->read, n * unit, err)) return false;
     cast_run(lanes_best(), (tare_dtype)s->slot->dtype, s->held, (tare_dtype)s->t->dtype, s->read, n, false);
     return true;
 }

@@ -77,8 +77,19 @@ static placing placing_of(worker *w, const spot *to) {
 }
 static char *goes_to(const spot *to, const place *p) { return to->base + (p->to - to->origin) * (int64_t)tare_dtype_bytes(to->dtype); }
 
+/* What is packed is cast as it is unpacked, where that is the same: it is smaller then. */
+static bool put_packed(worker *w, const place *p, const spot *to) {
+    const packed_form *form = tensor_of(w->r, to->source)->packed;
+    bool same = form->dtype == TARE_F32 && tare_dtype_bytes(to->dtype) <= sizeof(float) && !w->r->how->odd;
+    placing how = placing_of(w, to);
+    if (same) how.from = to->dtype;
+    if (!source_unpack(&w->r->s, to->source, p->from, place_span(p, 0), &(unpack_to){how.from, w->room, false}, &w->err)) return false;
+    place_put(&how, p, w->room, goes_to(to, p));
+    return true;
+}
 /* One request for all that lies between a place's first and last element. */
 static bool put_request(worker *w, const place *p, const spot *to) {
+    if (tensor_of(w->r, to->source)->packed) return put_packed(w, p, to);
     const file_tensor *t = tensor_of(w->r, to->source);
     size_t item = wide(w->r, to->source);
     uint64_t at = t->at + (uint64_t)p->from * item;
@@ -115,13 +126,18 @@ static void announce(worker *w, const place *p, const spot *to) {
     uint64_t item = wide(w->r, to->source), n = (uint64_t)place_span(p, 0) * item;
     if (n >= LEAST && n <= MOST) source_soon(&w->r->s, to->source, tensor_of(w->r, to->source)->at + (uint64_t)p->from * item, 2 * n);
 }
+/* Of a packed tensor, right to where it belongs. */
+static bool put_unpacked(worker *w, const place *p, const spot *to) {
+    return source_unpack(&w->r->s, to->source, p->from, place_elements(p), &(unpack_to){to->dtype, goes_to(to, p), to->past}, &w->err);
+}
 static bool put_place(worker *w, const place *any, const spot *to) {
     place p = place_by_source(any), part;
     const run *r = w->r;
     announce(w, &p, to);
     int64_t item = (int64_t)wide(r, to->source), all = place_elements(&p);
     bool is_run = place_is_run(&p);
-    if (r->how->io == FILL_MMAP) return put_request(w, &p, to);
+    if (is_run && tensor_of(r, to->source)->packed && !r->how->odd) return put_unpacked(w, &p, to);
+    if (r->how->io == FILL_MMAP && !tensor_of(r, to->source)->packed) return put_request(w, &p, to);
     if (is_run && r->how->io == FILL_PREAD && tensor_of(r, to->source)->dtype == to->dtype) return put_straight(w, &p, to);
     int64_t most = (int64_t)(is_run ? r->sizes->cast : r->sizes->room) / item, inner = 1, k = 1;
     int level = level_of(&p, most, GAP / item);
@@ -236,7 +252,7 @@ static bool do_together(worker *w, const unit *u) {
 /* One run of a few bytes, which lies in its file as in the target. */
 static bool is_small(const run *r, size_t target) {
     const value *v = r->targets[target].value;
-    if (v->n != 1 || v->elements <= 0) return false;
+    if (v->n != 1 || v->elements <= 0 || tensor_of(r, v->boxes[0].source)->packed) return false;
     place p = place_of(v, &v->boxes[0]);
     size_t source = wide(r, v->boxes[0].source), own = tare_dtype_bytes(r->targets[target].dtype);
     return place_is_run(&p) && (uint64_t)v->elements * (source > own ? source : own) <= r->sizes->small;

@@ -42,12 +42,15 @@ static bool made_rows(const verdict *v, const load_slot *s, const char *operatio
 }
 static bool slot_rows(const verdict *v, const load_slot *s, bool (*visit)(void *to, const tare_mapping *row), void *to) {
     const char *key = v->r->c->tensors[s->tensor].key;
+    bool packed = v->r->c->tensors[s->tensor].packed;
     if (!s->made) {
-        tare_mapping row = {key, s->path, strcmp(key, s->path) ? "renamed" : "as it is"};
+        const char *same = packed ? "unpacked" : "as it is", *other = packed ? "unpacked, renamed" : "renamed";
+        tare_mapping row = {key, s->path, strcmp(key, s->path) ? other : same};
         return visit(to, &row);
     }
-    char operations[OPERATIONS];
-    operations_text(v->r->rules.converters[v->r->keys[s->tensor].converter].ops, operations);
+    char operations[OPERATIONS + 12];
+    size_t n = packed ? (size_t)snprintf(operations, sizeof operations, "unpacked, ") : 0;
+    operations_text(v->r->rules.converters[v->r->keys[s->tensor].converter].ops, operations + n);
     return made_rows(v, s, operations, visit, to);
 }
 bool mapping_walk(const verdict *v, bool (*visit)(void *to, const tare_mapping *row), void *to) {
@@ -56,7 +59,8 @@ bool mapping_walk(const verdict *v, bool (*visit)(void *to, const tare_mapping *
         if (r->slots.v[i].from == FROM_FILE && !slot_rows(v, &r->slots.v[i], visit, to)) return false;
     for (size_t i = 0; i < r->c->tensor_count; i++) {
         static const char *const why[] = {[KEY_UNEXPECTED] = "unexpected", [KEY_IGNORED] = "ignorable", [KEY_SURPLUS] = "surplus"};
-        if (r->keys[i].fate <= KEY_CONVERTED) continue;
+        bool part = r->c->view_of && r->c->tensors[i].replaced && i < r->c->view_of->tensor_count && !r->c->view_of->tensors[i].replaced;
+        if (r->keys[i].fate <= KEY_CONVERTED || part) continue; /* a part stands behind the name of its whole */
         tare_mapping row = {r->c->tensors[i].key, NULL, why[r->keys[i].fate]};
         if (!visit(to, &row)) return false;
     }

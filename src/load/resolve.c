@@ -18,6 +18,7 @@ typedef struct resolving {
 /* ---- filling slots ---- */
 
 static bool same_shape(const load_slot *s, int rank, const int64_t *shape) {
+    if (s->t->any_size) return rank == 1;
     bool same = rank == s->t->rank;
     for (int i = 0; same && i < rank; i++) same = shape[i] == s->t->shape[i];
     return same;
@@ -175,6 +176,21 @@ static void ignore_slots(resolving *w) {
         if (s->from == FROM_NOWHERE && ignored(w, &l, s->path)) s->from = FROM_ITSELF;
     }
 }
+/* The dtype that all parts of a slot have in the files; -1 where they differ. */
+static int file_dtype(const checkpoint *c, const load_slot *s) {
+    int dtype = c->tensors[s->tensor].dtype;
+    for (size_t i = 0; s->made && i < s->made->n; i++)
+        if (c->tensors[s->made->boxes[i].source].dtype != dtype) return -1;
+    return dtype;
+}
+/* What is packed stays as it is stored. */
+static void settle_packed(const checkpoint *c, load_slots *s) {
+    for (size_t i = 0; i < s->n; i++) {
+        load_slot *one = &s->v[i];
+        int held = one->packed && one->from == FROM_FILE ? file_dtype(c, one) : -1;
+        if (held >= 0 && same_bits(one->dtype, held)) one->dtype = (uint8_t)held;
+    }
+}
 /* A module's second name means the tensors of its first. What is not loaded keeps the dtype that it was made in. */
 static void settle(load_slots *s) {
     for (size_t i = 0; i < s->n; i++) {
@@ -195,6 +211,7 @@ resolution *resolve(arena *a, const node *root, const checkpoint *c, const resol
         ignore_keys(&w);
         ignore_slots(&w);
         settle(&w.r->slots);
+        settle_packed(c, &w.r->slots);
     }
     if (w.err.status == TARE_OK) return w.r;
     *err = w.err;

@@ -8,6 +8,7 @@ typedef struct collecting {
     arena *a;
     size_t cap;
 } collecting;
+static bool is_plain_float(int dtype) { return dtype == TARE_F32 || dtype == TARE_F16 || dtype == TARE_BF16 || dtype == TARE_F64; }
 static bool take_slot(void *to, const tree_item *item) {
     collecting *c = to;
     load_slots *s = c->s;
@@ -18,6 +19,7 @@ static bool take_slot(void *to, const tree_item *item) {
     *one = (load_slot){.path = arena_text(c->a, item->path, item->path_n), .t = t, .same = s->n, .tensor = SIZE_MAX, .tie = SIZE_MAX};
     one->state = t->kind == TARE_PARAM || t->persistent;
     one->dtype = tensor_held(t)->dtype;
+    one->packed = item->module->dense && !is_plain_float(one->dtype);
     one->from = one->state ? FROM_NOWHERE : FROM_ITSELF;
     name_put(&s->names, one->path, s->n);
     if (item->owner && !t->same) one->same = name_put(&s->names, item->owner, s->n);
@@ -42,7 +44,7 @@ static void keep_dtypes(load_slots *s, patterns *p, const node *root, int main) 
     const void *kept = kept_pattern(p, half, strict);
     s->dtype_kept = kept != NULL;
     for (size_t i = 0; kept && i < s->n; i++)
-        if (s->v[i].state && pattern_found(p, kept, s->v[i].path)) s->v[i].dtype = TARE_F32;
+        if (s->v[i].state && !s->v[i].packed && pattern_found(p, kept, s->v[i].path)) s->v[i].dtype = TARE_F32;
 }
 
 bool slots_make(load_slots *s, patterns *p, const node *root, int main, tare_error *err) {
@@ -51,6 +53,14 @@ bool slots_make(load_slots *s, patterns *p, const node *root, int main, tare_err
     tree_walk(root, take_slot, &c);
     keep_dtypes(s, p, root, main);
     return err->status == TARE_OK;
+}
+bool same_bits(int dtype, int held) {
+    static const struct { uint8_t x, y; } alike[] = {{TARE_U8, TARE_I8}, {TARE_U8, TARE_F8_E8M0}, {TARE_I32, TARE_U32}};
+    bool exponents = dtype == TARE_F8_E8M0 && is_plain_float(held);
+    if (dtype == held || exponents) return true;
+    for (size_t i = 0; i < sizeof alike / sizeof *alike; i++)
+        if ((alike[i].x == dtype && alike[i].y == held) || (alike[i].y == dtype && alike[i].x == held)) return true;
+    return false;
 }
 size_t slots_find(const load_slots *s, const char *path) {
     size_t i = name_get(&s->names, path);

@@ -17,6 +17,7 @@ typedef struct load_slot { /* a parameter or buffer, in walk order */
     const tensor_node *t;  /* of the slot itself: its shape and dtype */
     size_t same;           /* the first slot of the very same module's tensor: its own index, but for modules with two names */
     bool state;            /* in the state dict: a parameter or a persistent buffer */
+    bool packed;           /* a part of a quantised weight, whose bytes are kept as they are */
     bool mismatched;       /* a file has it in another shape */
     uint8_t dtype;         /* that it has once it is loaded */
     slot_source from;
@@ -36,5 +37,7 @@ typedef struct load_slots {
 
 /* main: the dtype that the model is loaded in, which may keep tensors of some names in float32. */
 bool slots_make(load_slots *s, patterns *p, const node *root, int main, tare_error *err);
+/* Where a quantised tree wants `dtype`, a file may hold `held`: the same bits under another name, or exponents written out as numbers. */
+bool same_bits(int dtype, int held);
 size_t slots_find(const load_slots *s, const char *path); /* of the state dict; SIZE_MAX */
 #endif

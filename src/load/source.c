@@ -65,7 +65,22 @@ static ssize_t read_all(int fd, uint64_t at, char *to, size_t n) {
     }
     return (ssize_t)got;
 }
+/* Parts of a packed tensor, wherever it is best. */
+typedef struct part_reader { sources *s; tare_error *err; } part_reader;
+static const char *part_bytes(void *to, size_t tensor, uint64_t at, char *room, size_t n) {
+    part_reader *r = to;
+    return source_get(r->s, tensor, r->s->c->tensors[tensor].at + at, room, n, r->err);
+}
+static int part_dtype(void *to, size_t tensor) { return ((part_reader *)to)->s->c->tensors[tensor].dtype; }
+bool source_unpack(sources *s, size_t tensor, int64_t first, int64_t n, const unpack_to *to, tare_error *err) {
+    part_reader r = {s, err};
+    return unpack_run(lanes_best(), s->c->tensors[tensor].packed, first, n, to, &(unpack_bytes){part_bytes, part_dtype, &r});
+}
 bool source_bytes(sources *s, size_t tensor, uint64_t at, void *to, size_t n, tare_error *err) {
+    const file_tensor *t = &s->c->tensors[tensor];
+    uint64_t item = tare_dtype_bytes((tare_dtype)t->dtype);
+    unpack_to floats = {(tare_dtype)t->dtype, to, false};
+    if (t->packed) return source_unpack(s, tensor, (int64_t)((at - t->at) / item), (int64_t)(n / item), &floats, err);
     int fd = checkpoint_fd(s->c, s->c->tensors[tensor].file, err);
     if (fd < 0) return false;
     ssize_t got = read_all(fd, at, to, n);
@@ -73,6 +88,7 @@ bool source_bytes(sources *s, size_t tensor, uint64_t at, void *to, size_t n, ta
     return (size_t)got == n || too_short(s, tensor, err);
 }
 void source_soon(sources *s, size_t tensor, uint64_t at, uint64_t n) {
+    if (s->c->tensors[tensor].packed) return;
     int fd = s->io == FILL_PREAD ? checkpoint_fd(s->c, s->c->tensors[tensor].file, NULL) : -1;
     if (fd >= 0) posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_WILLNEED);
 }
@@ -136,6 +152,7 @@ static const char *get_mapped(sources *s, size_t tensor, uint64_t at, size_t n, 
 }
 
 const char *source_get(sources *s, size_t tensor, uint64_t at, char *room, size_t n, tare_error *err) {
+    if (s->c->tensors[tensor].packed) return source_bytes(s, tensor, at, room, n, err) ? room : NULL;
     if (s->io == FILL_MMAP) return get_mapped(s, tensor, at, n, err);
     if (s->io == FILL_DIRECT) return get_direct(s, tensor, at, room, n, err);
     return source_bytes(s, tensor, at, room, n, err) ? room : NULL;

@@ -41,12 +41,14 @@ static const load_fault *fault_of(const resolution *r, size_t slot) {
 }
 static bool is_plain_float(int dtype) { return dtype == TARE_F32 || dtype == TARE_F16 || dtype == TARE_BF16 || dtype == TARE_F64; }
 /* Loading casts whatever it finds, and numbers that were stored to be scaled, or not to be scaled at all, are none any more. */
+static bool makes_no_sense(const load_slot *s, int held) {
+    return s->packed ? held != s->dtype : is_plain_float(held) != is_plain_float(s->dtype);
+}
 static bool loses_sense(const verdict *v, const load_slot *s, size_t *which) {
     const file_tensor *all = v->r->c->tensors;
-    bool wants_float = is_plain_float(s->dtype);
-    if (!s->made) return *which = s->tensor, is_plain_float(all[s->tensor].dtype) != wants_float;
+    if (!s->made) return *which = s->tensor, makes_no_sense(s, all[s->tensor].dtype);
     for (size_t i = 0; i < s->made->n; i++)
-        if (is_plain_float(all[*which = s->made->boxes[i].source].dtype) != wants_float) return true;
+        if (makes_no_sense(s, all[*which = s->made->boxes[i].source].dtype)) return true;
     return *which = s->made->n ? s->made->boxes[0].source : s->tensor, false;
 }
 static uint64_t sources_of(const value *made) {
@@ -70,12 +72,13 @@ static void fill_row(verdict *v, const load_slot *s) {
     describe_file(v, row, odd);
     if (s->made) row->keys = sources_of(s->made), row->why = words_of(v, k->converter);
     if (s->mismatched) row->file_rank = s->rank, row->file_shape = s->shape;
+    if (kind > TARE_ROW_CONVERTED && s->t->meaning) row->why = s->t->meaning;
 }
 static void missing_row(verdict *v, size_t slot) {
     const load_fault *f = fault_of(v->r, slot);
     tare_row *row = new_row(v, f ? TARE_ROW_CONVERSION : TARE_ROW_MISSING, v->r->slots.v[slot].path);
     describe_model(row, &v->r->slots.v[slot]);
-    if (f) row->why = f->message;
+    row->why = f ? f->message : v->r->slots.v[slot].t->meaning;
 }
 static void tied_row(verdict *v, size_t slot) {
     const load_slot *s = &v->r->slots.v[slot];
@@ -264,7 +267,7 @@ bool verdict_make(verdict *v, arena *a, const resolution *r, const node *root, c
     for (size_t i = 0; i < r->c->tensor_count; i++) key_row(v, i);
     for (size_t i = 0; i < r->c->flaw_count; i++) flaw_row(v, &r->c->flaws[i]);
     bool wrong = decide(v);
-    v->sum.found = r->c->tensor_count;
+    v->sum.found = r->c->view_of ? r->c->view_of->tensor_count : r->c->tensor_count;
     v->sum.error = reference_error(v);
     v->sum.loads = !v->sum.error;
     v->sum.complete = !v->sum.damage && (v->o.like_transformers ? v->sum.loads : !wrong && !r->crash);

@@ -13,7 +13,7 @@ static void AlbertEmbeddings(mod *m, const cfg *c) {
 }
 static void AlbertAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads");
-    if (heads > d) refuse(c, "num_attention_heads", "should be at most hidden_size, which is %lld", (long long)d);
+    heads_at_most(c, "num_attention_heads", "hidden_size");
     int64_t all = d / heads * heads; /* heads need not divide d */
     dropout(m, "attention_dropout", real(c, "attention_probs_dropout_prob"));
     dropout(m, "output_dropout", real(c, "hidden_dropout_prob"));

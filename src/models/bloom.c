@@ -46,9 +46,7 @@ static void BloomForSequenceClassification(mod *m, const cfg *c) {
 }
 static void BloomForTokenClassification(mod *m, const cfg *c) {
     sub(m, "transformer", BloomModel, c);
-    num p = has(c, "classifier_dropout") ? real(c, "classifier_dropout") : real_or(c, "hidden_dropout", num_f(0.1));
-    dropout(m, "dropout", p);
-    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+    token_classifier(m, c);
 }
 static void BloomForQuestionAnswering(mod *m, const cfg *c) {
     sub(m, "transformer", BloomModel, c);

@@ -107,11 +107,7 @@ static const model_facts ConvNextPreTrainedModel = {
 
 const family family_convnext = {
     .name = "convnext",
-    .configs = CONFIGS({.name = "ConvNextConfig",
-                        .model_type = "convnext",
-                        .post_init = ConvNextConfig,
-                        .to_dict = backbone_to_dict,
-                        .computed = backbone_computed}),
+    .configs = CONFIGS({.name = "ConvNextConfig", .model_type = "convnext", .post_init = ConvNextConfig, BACKBONE}),
     .models = MODELS(
         {"ConvNextEncoder", ConvNextEncoder, .like = &ConvNextPreTrainedModel, .own = {.main_input_name = "hidden_states"}},
         {"ConvNextModel", ConvNextModel, .like = &ConvNextPreTrainedModel},

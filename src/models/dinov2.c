@@ -109,11 +109,7 @@ static const layout_rule dinov2_layout[] = {
 
 const family family_dinov2 = {
     .name = "dinov2",
-    .configs = CONFIGS({.name = "Dinov2Config",
-                        .model_type = "dinov2",
-                        .post_init = Dinov2Config,
-                        .to_dict = backbone_to_dict,
-                        .computed = backbone_computed}),
+    .configs = CONFIGS({.name = "Dinov2Config", .model_type = "dinov2", .post_init = Dinov2Config, BACKBONE}),
     .models = MODELS({"Dinov2Encoder", Dinov2Encoder, .like = &Dinov2PreTrainedModel},
                      {"Dinov2Model", Dinov2Model, .like = &Dinov2PreTrainedModel, .own = {.layout = dinov2_layout}},
                      {"Dinov2ForImageClassification", Dinov2ForImageClassification, .like = &Dinov2PreTrainedModel},

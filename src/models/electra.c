@@ -14,7 +14,7 @@ static void ElectraEmbeddings(mod *m, const cfg *c) {
 }
 static void electra_attention(mod *m, const cfg *c, bool cross) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_attention_heads");
-    if (heads > d) refuse(c, "num_attention_heads", "should be at most hidden_size, which is %lld", (long long)d);
+    heads_at_most(c, "num_attention_heads", "hidden_size");
     int64_t all = d / heads * heads; /* heads need not divide d */
     linear(m, "query", d, all, true);
     linear(m, "key", d, all, true);

@@ -12,7 +12,7 @@ static void known_norm(const cfg *c) {
 
 /* The three numbers stand in buffers of the layer, for its padding. */
 static void EncodecConv1d(mod *m, const cfg *c, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation) {
-    int64_t reach = times(kernel - 1, dilation) + 1;
+    int64_t reach = plus(times(kernel - 1, dilation), 1);
     mod *conv = conv1d(m, "conv", in, out, .kernel = SIZE1(kernel), .stride = SIZE1(stride), .dilation = SIZE1(dilation));
     if (!strcmp(text(c, "norm_type"), "weight_norm")) weight_norm(conv, 0);
     else groupnorm(m, "norm", 1, out, num_f(1e-5), true);

@@ -37,10 +37,8 @@ static void FalconDecoderLayer(mod *m, const cfg *c) {
         norms = val_int(2);
         writes(c, "num_ln_in_parallel_attn", norms);
     }
-    if (!flag(c, "parallel_attn")) {
-        layernorm(m, "post_attention_layernorm", d, eps);
-        layernorm(m, "input_layernorm", d, eps);
-    } else if (val_equal(norms, val_int(2))) {
+    if (!flag(c, "parallel_attn")) layernorm(m, "post_attention_layernorm", d, eps);
+    if (flag(c, "parallel_attn") && val_equal(norms, val_int(2))) {
         layernorm(m, "ln_attn", d, eps);
         layernorm(m, "ln_mlp", d, eps);
     } else layernorm(m, "input_layernorm", d, eps);
@@ -62,8 +60,7 @@ static void FalconForSequenceClassification(mod *m, const cfg *c) {
 }
 static void FalconForTokenClassification(mod *m, const cfg *c) {
     sub(m, "transformer", FalconModel, c);
-    dropout(m, "dropout", has(c, "classifier_dropout") ? real(c, "classifier_dropout") : real_or(c, "hidden_dropout", num_f(0.1)));
-    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+    token_classifier(m, c);
 }
 static void FalconForQuestionAnswering(mod *m, const cfg *c) {
     sub(m, "transformer", FalconModel, c);
@@ -85,7 +82,6 @@ static const model_facts FalconPreTrainedModel = {
     .supports_flash_attn = YES, .supports_sdpa = YES,
     .init_weights = FalconPreTrainedModel_init_weights,
 };
-
 static val FalconConfig_computed(cfg *c, const char *key) {
     if (same_word(key, "head_dim")) return val_int(whole(c, "hidden_size") / dim(c, "num_attention_heads"));
     return same_word(key, "rotary") ? val_bool(!flag(c, "alibi")) : (val){0};

@@ -35,18 +35,18 @@ static made multipliers(mod *m, const cfg *c, int64_t inner, int64_t states, int
 }
 static void FalconH1Mixer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "mamba_n_heads"), kernel = dim(c, "mamba_d_conv");
-    int64_t inner = inner_size(c), states = times(dim(c, "mamba_n_groups"), count(c, "mamba_d_state")), channels = inner + times(2, states);
+    int64_t inner = inner_size(c), states = times(dim(c, "mamba_n_groups"), count(c, "mamba_d_state")), channels = plus(inner, times(2, states));
     act(m, "act", c, "hidden_act");
     conv1d(m, "conv1d", channels, channels, .kernel = SIZE1(kernel), .groups = channels, .padding = SIZE1(kernel - 1),
            .no_bias = !flag(c, "mamba_conv_bias"));
-    linear(m, "in_proj", d, inner + channels + heads, flag(c, "mamba_proj_bias"));
+    linear(m, "in_proj", d, plus(plus(inner, channels), heads), flag(c, "mamba_proj_bias"));
     param(m, "dt_bias", EMPTY, heads);
     param(m, "A_log", EMPTY, heads);
     if (flag(c, "mamba_rms_norm")) norm_silent(m, "norm", "FalconH1RMSNormGated", inner);
     else identity(m, "norm");
     param(m, "D", EMPTY, heads);
     linear(m, "out_proj", inner, d, flag(c, "projectors_bias"));
-    buffer(m, "mup_vector", multipliers(m, c, inner, states, heads), DT_DEFAULT, TRANSIENT, 1, 1, inner + channels + heads);
+    buffer(m, "mup_vector", multipliers(m, c, inner, states, heads), DT_DEFAULT, TRANSIENT, 1, 1, plus(plus(inner, channels), heads));
     cache_state(m, times(channels, kernel), times(inner, count(c, "mamba_d_state")));
 }
 static void FalconH1Attention(mod *m, const cfg *c) {

@@ -57,9 +57,7 @@ static void GPT2ForSequenceClassification(mod *m, const cfg *c) {
 }
 static void GPT2ForTokenClassification(mod *m, const cfg *c) {
     sub(m, "transformer", GPT2Model, c);
-    num p = has(c, "classifier_dropout") ? real(c, "classifier_dropout") : real_or(c, "hidden_dropout", num_f(0.1));
-    dropout(m, "dropout", p);
-    linear(m, "classifier", dim(c, "hidden_size"), num_labels(c), true);
+    token_classifier(m, c);
 }
 static void GPT2ForQuestionAnswering(mod *m, const cfg *c) {
     sub(m, "transformer", GPT2Model, c);

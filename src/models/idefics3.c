@@ -8,6 +8,15 @@ static void Idefics3Config(cfg *c) {
     put(c, "_pad_token_id", given.kind == VAL_ABSENT ? val_int(128002) : given, "pad_token_id");
 }
 
+static val Idefics3Config_computed(cfg *c, const char *key) {
+    return same_word(key, "pad_token_id") ? get(c, "_pad_token_id") : (val){0};
+}
+static bool Idefics3Config_assign(cfg *c, const char *key, val v) {
+    if (!same_word(key, "pad_token_id")) return false;
+    put(c, "_pad_token_id", v, key);
+    return true;
+}
+
 static void Idefics3VisionEmbeddings(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), patch = dim(c, "patch_size"), side = dim(c, "image_size") / patch;
     conv2d(m, "patch_embedding", dim(c, "num_channels"), d, .kernel = SAME2(patch), .stride = SAME2(patch), .padding_text = "valid");
@@ -65,14 +74,11 @@ static const model_facts Idefics3PreTrainedModel = {
     .supports_flash_attn = YES, .supports_sdpa = YES, .supports_flex_attn = YES,
 };
 
-static val Idefics3Config_computed(cfg *c, const char *key) {
-    return same_word(key, "pad_token_id") ? get(c, "_pad_token_id") : (val){0};
-}
-
 const family family_idefics3 = {
     .name = "idefics3",
     .configs = CONFIGS({.name = "Idefics3VisionConfig", .model_type = "idefics3_vision"},
-                       {.name = "Idefics3Config", .model_type = "idefics3", .post_init = Idefics3Config, .computed = Idefics3Config_computed}),
+                       {.name = "Idefics3Config", .model_type = "idefics3", .post_init = Idefics3Config,
+                        .computed = Idefics3Config_computed, .assign = Idefics3Config_assign}),
     .models = MODELS({"Idefics3VisionTransformer", Idefics3VisionTransformer, .like = &Idefics3PreTrainedModel,
                       .own = {.config = "Idefics3VisionConfig"}},
                      {"Idefics3Model", Idefics3Model, .like = &Idefics3PreTrainedModel},

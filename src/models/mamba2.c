@@ -11,7 +11,7 @@ static void Mamba2Config_validate(const cfg *c) {
 }
 
 static int64_t inner_size(const cfg *c) { return times(dim(c, "expand"), dim(c, "hidden_size")); }
-static int64_t conv_size(const cfg *c) { return inner_size(c) + times(2, times(dim(c, "n_groups"), count(c, "state_size"))); }
+static int64_t conv_size(const cfg *c) { return plus(inner_size(c), times(2, times(dim(c, "n_groups"), count(c, "state_size")))); }
 
 static void Mamba2Mixer(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), heads = dim(c, "num_heads"), kernel = dim(c, "conv_kernel");
@@ -21,7 +21,7 @@ static void Mamba2Mixer(mod *m, const cfg *c) {
     act(m, "act", c, "hidden_act");
     conv1d(m, "conv1d", channels, channels, .kernel = SIZE1(kernel), .groups = channels, .padding = SIZE1(kernel - 1),
            .no_bias = !flag(c, "use_conv_bias"));
-    linear(m, "in_proj", d, inner + channels + heads, bias);
+    linear(m, "in_proj", d, plus(plus(inner, channels), heads), bias);
     param(m, "dt_bias", EMPTY, heads);
     param(m, "A_log", EMPTY, heads);
     norm_silent(m, "norm", "MambaRMSNormGated", inner);

@@ -2,13 +2,17 @@
  * Mirrors models/modernbert, transformers 5.23.0. */
 #include "../build/def.h"
 
+/* A window is half of what local_attention says. */
+static void set_sliding_window(cfg *c, val half) {
+    if (half.kind == VAL_BOOL) half = val_int(half.b);
+    if (half.kind != VAL_INT) refuse(c, "sliding_window", "has to be an int");
+    else put(c, "local_attention", val_int(times(2, half.i)), "2 * sliding_window");
+}
 static void ModernBertConfig(cfg *c) {
     val half = take(c, "sliding_window"), period = val_or(leftover(c, "global_attn_every_n_layers"), val_int(3));
     if (!has(c, "layer_types")) alternate_layer_types(c, period, "global_attn_every_n_layers", 0, "sliding_attention");
     if (half.kind == VAL_ABSENT) return;
-    if (half.kind == VAL_BOOL) half = val_int(half.b);
-    if (half.kind != VAL_INT) refuse(c, "sliding_window", "has to be an int");
-    else put(c, "local_attention", val_int(times(2, half.i)), "2 * sliding_window");
+    set_sliding_window(c, half);
 }
 static void ModernBertConfig_to_dict(cfg *c) { drop(c, "reference_compile"); }
 
@@ -142,9 +146,12 @@ static const model_facts ModernBertPreTrainedModel = {
 };
 
 static val ModernBertConfig_computed(cfg *c, const char *key) {
-    if (!same_word(key, "sliding_window")) return (val){0};
-    int64_t all = whole(c, "local_attention"), half = all / 2;
-    return val_int(all % 2 < 0 ? half - 1 : half);
+    return same_word(key, "sliding_window") ? val_int(whole(c, "local_attention") >> 1) : (val){0};
+}
+static bool ModernBertConfig_assign(cfg *c, const char *key, val v) {
+    if (!same_word(key, "sliding_window")) return false;
+    set_sliding_window(c, v);
+    return true;
 }
 
 const family family_modernbert = {
@@ -153,8 +160,9 @@ const family family_modernbert = {
                         .model_type = "modernbert",
                         .post_init = ModernBertConfig,
                         .convert_rope = ModernBertConfig_convert_rope,
-                        .to_dict = ModernBertConfig_to_dict,
-                        .computed = ModernBertConfig_computed}),
+                        .computed = ModernBertConfig_computed,
+                        .assign = ModernBertConfig_assign,
+                        .to_dict = ModernBertConfig_to_dict}),
     .models = MODELS(
         {"ModernBertModel", ModernBertModel, .like = &ModernBertPreTrainedModel},
         {"ModernBertForMaskedLM", ModernBertForMaskedLM, .like = &ModernBertPreTrainedModel,

@@ -7,6 +7,7 @@ static void PixtralVisionConfig(cfg *c) {
 
 static void PixtralAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
+    heads_at_most(c, "num_attention_heads", "hidden_size");
     linear(m, "k_proj", d, d, false);
     linear(m, "v_proj", d, d, false);
     linear(m, "q_proj", d, d, false);

@@ -69,6 +69,7 @@ static void Qwen2_5_VLPatchMerger(mod *m, const cfg *c) {
 }
 static void Qwen2_5_VLVisionAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size");
+    heads_at_most(c, "num_heads", "hidden_size");
     linear(m, "qkv", d, 3 * d, true);
     linear(m, "proj", d, d, true);
 }

@@ -75,6 +75,7 @@ static void VisionMlp(mod *m, const cfg *c) {
 }
 static void VisionAttention(mod *m, const cfg *c) {
     int64_t d = dim(c, "embed_dim");
+    heads_at_most(c, "num_heads", "embed_dim");
     linear(m, "qkv", d, 3 * d, true);
     linear(m, "proj", d, d, true);
 }

@@ -29,9 +29,9 @@ static void Qwen3NextAttention(mod *m, const cfg *c) {
 static void Qwen3NextGatedDeltaNet(mod *m, const cfg *c) {
     int64_t d = dim(c, "hidden_size"), kernel = dim(c, "linear_conv_kernel_dim"), heads = dim(c, "linear_num_value_heads");
     int64_t head_k = dim(c, "linear_key_head_dim"), head_v = dim(c, "linear_value_head_dim");
-    int64_t keys = head_k * dim(c, "linear_num_key_heads"), values = head_v * heads, channels = times(2, keys) + values;
+    int64_t keys = head_k * dim(c, "linear_num_key_heads"), values = head_v * heads, channels = plus(times(2, keys), values);
     conv1d(m, "conv1d", channels, channels, .kernel = SIZE1(kernel), .groups = channels, .padding = SIZE1(kernel - 1), .no_bias = true);
-    linear(m, "in_proj_qkvz", d, channels + values, false);
+    linear(m, "in_proj_qkvz", d, plus(channels, values), false);
     linear(m, "in_proj_ba", d, times(2, heads), false);
     param(m, "dt_bias", ONES, heads);
     param(m, "A_log", UNIFORM(0.01, 16), heads);

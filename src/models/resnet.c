@@ -110,7 +110,7 @@ const family family_resnet = {
                         .model_type = "resnet",
                         .post_init = ResNetConfig,
                         .validate_layer_type = validate_layer_type,
-                        .to_dict = backbone_to_dict, .computed = backbone_computed}),
+                        BACKBONE}),
     .models = MODELS({"ResNetModel", ResNetModel, .like = &ResNetPreTrainedModel},
                      {"ResNetForImageClassification", ResNetForImageClassification, .like = &ResNetPreTrainedModel},
                      {"ResNetBackbone", ResNetBackbone, .like = &ResNetPreTrainedModel}),

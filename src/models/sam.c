@@ -8,7 +8,7 @@ static void SamPromptEncoderConfig(cfg *c) {
 }
 static void SamVisionConfig(cfg *c) {
     int64_t d = whole(c, "hidden_size");
-    fill_int(c, "mlp_dim", (int64_t)((double)d * real(c, "mlp_ratio").d), "hidden_size * mlp_ratio");
+    fill_int(c, "mlp_dim", truncated((double)d * real(c, "mlp_ratio").d), "hidden_size * mlp_ratio");
     derive_int(c, "scale", (int64_t)floor((double)d / 2), "hidden_size // 2");
 }
 

@@ -40,7 +40,7 @@ static void SwinAttention(mod *m, const cfg *c, int64_t d, int64_t heads) {
     sub(m, "relative_position_bias", SwinRelativePositionBias, heads, dim(c, "window_size"));
 }
 static void SwinMLP(mod *m, const cfg *c, int64_t d) {
-    int64_t ff = (int64_t)(real(c, "mlp_ratio").d * (double)d);
+    int64_t ff = truncated(real(c, "mlp_ratio").d * (double)d);
     fc_mlp(m, c, d, ff, "hidden_act");
 }
 /* Rates rise evenly over all layers of the model; `first` of them lie before this stage. */
@@ -84,7 +84,7 @@ static void SwinForMaskedImageModeling(mod *m, const cfg *c) {
     if (!val_number(get(c, "num_layers"), &layers) || layers > 31) refuse(c, "num_layers", "a number of at most 31 is needed");
     sub_as(m, "swin", "SwinModel", swin, c, false, true);
     mod *decoder = sequential(m, "decoder");
-    conv2d(decoder, next_name(decoder), (int64_t)((double)dim(c, "embed_dim") * pow(2, layers - 1)),
+    conv2d(decoder, next_name(decoder), truncated((double)dim(c, "embed_dim") * pow(2, layers - 1)),
            times(times(stride, stride), dim(c, "num_channels")), .kernel = SAME2(1));
     pixel_shuffle(decoder, next_name(decoder), stride);
 }
@@ -141,12 +141,7 @@ static const layout_rule swin_layout[] = {
 
 const family family_swin = {
     .name = "swin",
-    .configs = CONFIGS({.name = "SwinConfig",
-                        .model_type = "swin",
-                        .post_init = SwinConfig,
-                        .to_dict = backbone_to_dict,
-                        .computed = backbone_computed,
-                        .layout = swin_layout}),
+    .configs = CONFIGS({.name = "SwinConfig", .model_type = "swin", .post_init = SwinConfig, BACKBONE, .layout = swin_layout}),
     .models = MODELS(
         {"SwinEncoder", SwinEncoder, .like = &SwinPreTrainedModel},
         {"SwinModel", SwinModel, .like = &SwinPreTrainedModel},

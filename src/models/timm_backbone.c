@@ -166,7 +166,7 @@ static const model_facts TimmPreTrainedModel = {
 const family family_timm_backbone = {
     .name = "timm_backbone",
     .configs = CONFIGS({.name = "TimmBackboneConfig", .model_type = "timm_backbone", .post_init = TimmBackboneConfig,
-                        .to_dict = TimmBackboneConfig_to_dict, .computed = backbone_computed}),
+                        .computed = backbone_computed, .assign = backbone_assign, .to_dict = TimmBackboneConfig_to_dict}),
     .models = MODELS(
         {"TimmBackbone", TimmBackbone, .like = &TimmPreTrainedModel, .own = {.init_weights = TimmBackbone_init_weights}},
         {"FeatureListNet", FeatureListNet, .like = &TimmPreTrainedModel, .own = {.init_weights = FeatureListNet_init_weights}}),

@@ -218,7 +218,8 @@ static bool read_dtype(const char *name, amount *out, tare_error *err) {
 static bool read_options(placing *w) {
     const accelerate_options *o = w->o;
     special *s = arena_array(w->a, o->special_count, sizeof *s);
-    w->w = (measure){.a = w->a, .cast = o->dtype != NULL, .no_split = o->no_split, .specials = s, .special_count = o->special_count};
+    w->w = (measure){.a = w->a, .cast = o->dtype != NULL, .no_split = o->no_split, .specials = s, .special_count = o->special_count,
+                   .quantised = o->element};
     if (o->dtype && !read_dtype(o->dtype, &w->w.element, w->err)) return false;
     for (size_t i = 0; i < o->special_count; i++) {
         s[i].path = o->special_dtypes[i].path;
@@ -284,6 +285,8 @@ bool accelerate_map(arena *a, const node *root, const accelerate_options *o, acc
     if (!read_options(&w) || !measured(&w, root) || !budgets_read(a, o, out, err)) return false;
     if (balance && !budgets_balance(out, &w.w, w.root.b, low_zero, err)) return false;
     if (o->budgets_only) return true;
+    for (size_t i = 0; o->share > 0 && o->share != 1 && i < out->device_count; i++)
+        if (!out->devices[i].none) out->devices[i].budget = (amount){out->devices[i].budget.n * o->share, true};
     add_disk(out);
     mark_devices(out);
     w.q.w = &w.w;

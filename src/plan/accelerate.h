@@ -41,6 +41,8 @@ typedef struct accelerate_options {
     const tare_special_dtype *special_dtypes;
     size_t special_count;
     bool keep_parts, offload_buffers, fallback_allocation, budgets_only;
+    double share;                             /* of each budget, once they are balanced, this much counts; 0: all */
+    double element;                           /* bytes of an element of a quantised weight; 0: as its dtype says */
 } accelerate_options;
 /* False with an error, where the reference raises one too. Memory exhaustion unwinds. */
 bool accelerate_map(arena *a, const node *root, const accelerate_options *o, accelerate_plan *out, tare_error *err);

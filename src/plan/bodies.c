@@ -50,6 +50,8 @@ amount measure_tensor(const measure *w, const acc_body *b, const tensor_node *sl
     const tensor_node *t = tensor_held(slot);
     if (!is_counted(b, slot)) return (amount){0, false};
     const special *s = special_of(b, slot->name);
+    bool quantised = w->quantised > 0 && b->m->dense && slot->kind == TARE_PARAM && strcmp(slot->name, "bias");
+    if (quantised && !s) return (amount){w->quantised * (double)t->elements, w->quantised < 1};
     return amount_times(s ? s->bytes : element_of(w, t->dtype), (double)t->elements);
 }
 bool acc_held_before(const tensor_node *first, const tensor_node *slot) {

@@ -40,6 +40,7 @@ typedef struct measure { /* how sizes are taken */
     const char *const *no_split; /* NULL-ended */
     special *specials;        /* sorted by path */
     size_t special_count;
+    double quantised;         /* bytes of an element of a quantised weight; 0: as its dtype says */
     /* inside */
     acc_body **table;
     size_t used, cap;

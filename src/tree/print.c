@@ -76,6 +76,27 @@ static void print_children(const node *n, sink *s, int depth) {
             print_node(e->to, s, depth + 1);
         }
 }
+/* Children that a quantiser numbers: "(0-7): 8 x _ExpertContainer(...)" after the others, as the first of them is. */
+static void print_numbered(const node *n, sink *s, int depth) {
+    const node *first = NULL;
+    int64_t times = 0;
+    for (const edge *e = n->children; e; e = e->next) {
+        if (!e->name) {
+            times += e->count;
+            if (!first) first = e->to;
+            continue;
+        }
+        line(s, depth + 1);
+        print_name(s, e);
+        print_node(e->to, s, depth + 1);
+    }
+    line(s, depth + 1);
+    sink_text(s, "(0");
+    if (times > 1) sink_char(s, '-'), sink_int(s, times - 1);
+    sink_text(s, "): ");
+    if (times > 1) sink_int(s, times), sink_text(s, " x ");
+    print_node(first, s, depth + 1);
+}
 /* torch.typename() of a tensor on the meta device. */
 static const char *tensor_type(int dtype) {
     switch (dtype) {
@@ -117,7 +138,7 @@ static void print_node(const node *n, sink *s, int depth) {
     else if (n->children || n->extra || params) {
         if (!list) print_extra(n->extra, s, depth);
         if (params) print_params(n, s, depth);
-        (list ? print_list : print_children)(n, s, depth);
+        (list ? print_list : n->kind == KIND_NUMBERED ? print_numbered : print_children)(n, s, depth);
         if (!params || n->children || n->params->next) line(s, depth);
     }
     sink_char(s, ')');

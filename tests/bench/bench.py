@@ -16,6 +16,7 @@ import lzma
 import math
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
@@ -299,6 +300,39 @@ def loads(beside, folder, runs):
             row("  peak memory besides the tensors", f"{ours['besides'] / 2**20:.1f} MiB", bound="under 64 MiB")
 
 
+def put_fp8(folder, config):
+    """The same model with its weights in FP8: some random bytes, again and again."""
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "fp8"}}))
+    words = [TARE, "tree", folder, "--quantized", "--layout", "file"]
+    lines = subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()
+    header, at = {}, 0
+    for key, dtype, shape in (line.split("\t") for line in lines):
+        sizes = [int(n) for n in shape.split(",") if n]
+        size = math.prod(sizes) * {"F32": 4, "BF16": 2, "F8_E4M3": 1}[dtype]
+        header[key] = {"dtype": dtype, "shape": sizes, "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    some = bytes(b & 0x3f for b in random.Random(0).randbytes(1 << 20))
+    with open(folder / "model.safetensors", "wb") as f:
+        f.write(len(text).to_bytes(8, "little") + text)
+        for left in range(at, 0, -len(some)):
+            f.write(some[:left])
+
+
+def floats(folder, runs):
+    """Quantised weights turned into floats, beside a copy of as many bytes of floats: both on the same cores, one right after the other."""
+    put_fp8(folder / "fp8", json.loads((folder / "llama/config.json").read_text()))
+    print("quantised weights turned into floats, beside a load of such floats as they are")
+    for threads in (1, 2):
+        copy, made = 0, 0
+        for _ in range(runs):
+            copy = max(copy, checkpoint("load", folder / "llama", "bfloat16", threads, 1)["speed"])
+            made = max(made, checkpoint("floats", folder / "fp8", "bfloat16", threads, 1)["speed"])
+        name = f"fp8 blocks to bfloat16, {threads} thread{'s' * (threads > 1)}"
+        row(name, f"{made / 1e9:.2f} GB/s", f"{copy / 1e9:.2f} GB/s", f"{made / copy:.2f} x", "at least 0.5 x")
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--configs", type=pathlib.Path)
@@ -321,6 +355,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
         headers(beside, pathlib.Path(folder), 5 if o.quick else 20)
         loads(beside, pathlib.Path(folder), 1 if o.quick else 3)
+        floats(pathlib.Path(folder), 3 if o.quick else 9)
     init(beside, 4 if o.quick else 32)
     scan_rates(list(read_configs(o.configs) if o.configs else own_configs()), 5000 if o.quick else 40000)
 

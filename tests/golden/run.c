@@ -1,5 +1,6 @@
 /* golden DIR ...: does tare say what the reference said? DIR/digests.jsonl holds one case a line,
  *     {"id", "class", "config", "params", "tree", "print", "facts", "effective", "init"}, or {"id", "class", "config", "ok": false},
+ * with "quantized": true where the tree is the one that is prepared for quantised weights,
  * and DIR/ID.tree.txt, DIR/ID.print.txt, DIR/ID.config.json the texts themselves for some of the ids. */
 #define _DEFAULT_SOURCE
 #include <inttypes.h>
@@ -262,13 +263,15 @@ static void check_model(golden *g, const tare_model *m) {
 static void check_case(golden *g) {
     struct json_object *config, *ok;
     tare_error err = {0};
+    tare_open_options o = {.class_name = string_of(g->line, "class"), .host = "gpu=none"};
+    o.quantized = json_object_object_get_ex(g->line, "quantized", NULL);
     bool refused = json_object_object_get_ex(g->line, "ok", &ok) && !json_object_get_boolean(ok);
     if (!json_object_object_get_ex(g->line, "config", &config)) {
         fault(g, "has no config");
         return;
     }
     const char *json = plain(config);
-    tare_model *m = tare_model_parse(json, strlen(json), &(tare_open_options){.class_name = string_of(g->line, "class"), .host = "gpu=none"}, &err);
+    tare_model *m = tare_model_parse(json, strlen(json), &o, &err);
     if (m && refused) fault(g, "should be refused: %s", plain(config));
     else if (!m && !refused) fault(g, "%s", err.message);
     else if (m) check_model(g, m), check_effective(g, json), check_init(g, json);

@@ -136,3 +136,15 @@ def test_values_that_a_class_works_out():
     assert tare.ModernBertConfig(local_attention=129).sliding_window == 64 and "sliding_window" not in tare.ModernBertConfig().to_dict()
     assert tare.Idefics3Config().pad_token_id == 128002
     assert not hasattr(tare.BertConfig(), "out_features")
+
+
+def test_setters_of_a_class_set_what_they_stand_for():
+    config = tare.ConvNextConfig()
+    assert (config.out_features, config.out_indices) == (["stage4"], [4])
+    config.out_indices = [1, 2]
+    assert config.out_features == config.to_dict()["out_features"] == ["stage1", "stage2"]
+    with pytest.raises(ValueError, match="none of the stages"):
+        config.out_features = ["nope"]
+    config = tare.ModernBertConfig()
+    config.sliding_window = 10
+    assert (config.sliding_window, config.local_attention) == (10, 20)

@@ -5,8 +5,9 @@ usage: tests/reference/checkpoints.py TARE [--all] [FAMILY ...]
 
 Cases are those of tests/golden/FAMILY/cases.json: a few small ones of each family, or with --all every one of at most
 MOST_DRAWN parameters. For each, in float32 and bfloat16, as one file and in shards:
-  - the folder is that of save_pretrained(): file names, config files and index byte for byte, keys, dtypes, shapes and data;
-  - from_pretrained() takes it without a missing, unexpected or mismatched key, and every tensor is that of the fresh model.
+  - the folder is that of save_pretrained(): file names, config files and index byte for byte, keys, dtypes, shapes and data (within
+    rounding for as many tensors as tare init says are not the reference's bits);
+  - from_pretrained() takes it without a missing, unexpected or mismatched key, and makes of it what it makes of the reference's folder.
 Exit status 77 where the pinned reference is not installed; TARE_REFERENCE_PYTHON names an interpreter that has it.
 """
 import argparse
@@ -16,6 +17,7 @@ import json
 import logging
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -77,7 +79,11 @@ def names(paths):
     return sorted(p.name for p in paths)
 
 
-def compare_folders(want, got):
+def close(a, b):
+    return a.dtype == b.dtype and a.shape == b.shape and torch.allclose(a.float(), b.float(), rtol=2e-2 if a.dtype is torch.bfloat16 else 1e-4, atol=1e-5)
+
+
+def compare_folders(want, got, inexact):
     """What differs between two checkpoint folders, in words."""
     if names(want.iterdir()) != names(got.iterdir()):
         yield f"files are {names(got.iterdir())}, should be {names(want.iterdir())}"
@@ -89,7 +95,7 @@ def compare_folders(want, got):
             yield f"{path.name} differs: {first_difference(path.read_text(), mine.read_text())}"
         if path.suffix == ".safetensors" and metadata_of(path) != metadata_of(mine):
             yield f"the metadata of {path.name} is {metadata_of(mine)}, should be {metadata_of(path)}"
-    yield from compare_tensors(tensors_of(want), tensors_of(got))
+    yield from compare_tensors(tensors_of(want), tensors_of(got), inexact)
 
 
 def first_difference(want, got):
@@ -99,7 +105,7 @@ def first_difference(want, got):
     return "in the end of a line"
 
 
-def compare_tensors(want, got):
+def compare_tensors(want, got, inexact):
     for key in sorted(want.keys() ^ got.keys()):
         yield f"{key} {'is missing in the folder' if key in want else 'should not be in the folder'}"
     for key in sorted(want.keys() & got.keys()):
@@ -109,7 +115,9 @@ def compare_tensors(want, got):
         if (a.dtype, a.shape) != (b.dtype, b.shape):
             yield f"{key} is {b.dtype} {list(b.shape)}, should be {a.dtype} {list(a.shape)}"
         elif not same_bits(a, b):
-            yield f"{key} holds other values"
+            inexact -= close(a, b)
+            if inexact < 0 or not close(a, b):
+                yield f"{key} holds other values"
 
 
 def load(cls, folder, dtype):
@@ -119,28 +127,27 @@ def load(cls, folder, dtype):
         return None, {}, f"{type(e).__name__}: {e}"
 
 
-def compare_loaded(cls, folder, reference_folder, model, dtype):
-    """What from_pretrained() makes of the folder, beside the fresh model."""
+def compare_loaded(cls, folder, reference_folder, dtype, same):
+    """What from_pretrained() makes of the folder, beside what it makes of the reference's."""
     loaded, info, refusal = load(cls, folder, dtype)
-    if refusal:
-        if not load(cls, reference_folder, dtype)[2]:
+    want, _, refused = load(cls, reference_folder, dtype)
+    if refusal or refused:
+        if not refused:
             yield f"from_pretrained: {refusal}"
         return
     for what, keys in info.items():
         if keys:
             yield f"from_pretrained: {what}: {sorted(map(str, keys))[:4]}"
-    want, got = model.state_dict(), loaded.state_dict()
-    transient = {k: b for k, b in model.named_buffers() if k not in want}
-    loaded_transient = {k: b for k, b in loaded.named_buffers() if k not in got}
-    for key in sorted(want.keys() ^ got.keys()) + sorted(transient.keys() ^ loaded_transient.keys()):
+    want, got = tensors_in(want), tensors_in(loaded)
+    for key in sorted(want.keys() ^ got.keys()):
         yield f"loaded: {key} is only in one of them"
-    for key in sorted(want.keys() & got.keys()):  # loading has a rule of its own for what is kept in float32
-        if not same_bits(want[key].to(got[key].dtype), got[key]):
-            yield f"loaded: {key} is not that of the fresh model"
-    for key in sorted(transient.keys() & loaded_transient.keys()):
-        a, b = transient[key], loaded_transient[key]
-        if a.dtype == b.dtype and not same_bits(a, b):
-            yield f"loaded: {key} is not that of the fresh model"
+    for key in sorted(want.keys() & got.keys()):
+        if not same(want[key], got[key]):
+            yield f"loaded: {key} is not that of the reference's folder"
+
+
+def tensors_in(model):
+    return {**model.state_dict(), **dict(model.named_buffers())}
 
 
 # ---- one case --------------------------------------------------------------------------------------------------------
@@ -158,14 +165,15 @@ def init(tare, case, dtype, folder, *options):
         options = ("--dtype", str(dtype).removeprefix("torch."), *options)
     command = [tare, "init", config, "--class", case["class"], "-o", folder, *options]
     run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    return "" if run.returncode == 0 else run.stderr.strip()
+    inexact = re.search(r"note: (\d+) of the tensors? ha(?:s|ve) the reference's distribution, not its bits", run.stderr)
+    return "" if run.returncode == 0 else run.stderr.strip(), int(inexact[1]) if inexact else 0
 
 
 def check(tare, case, cls, dtype, max_shard):
     options = ("--max-shard-size", max_shard) if max_shard else ()
     with tempfile.TemporaryDirectory() as scratch:
         want, got = pathlib.Path(scratch, "want"), pathlib.Path(scratch, "got")
-        problem = init(tare, case, dtype, got, *options)
+        problem, inexact = init(tare, case, dtype, got, *options)
         try:
             model = fresh(cls, case, dtype)
             model.save_pretrained(want, **({"max_shard_size": max_shard} if max_shard else {}))
@@ -176,8 +184,8 @@ def check(tare, case, cls, dtype, max_shard):
         if problem:
             yield f"tare refuses it: {problem}"
             return
-        yield from compare_folders(want, got)
-        yield from compare_loaded(cls, got, want, model, dtype)
+        yield from compare_folders(want, got, inexact)
+        yield from compare_loaded(cls, got, want, dtype, close if inexact else same_bits)
 
 
 def small_enough(case, most):
