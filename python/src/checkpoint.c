@@ -141,8 +141,11 @@ static const tare_stored *stored(PyObject *self, const char *key) {
 }
 static PyObject *tensors(PyObject *self, PyObject *nothing) {
     const tare_stored *rows;
-    size_t n = tare_checkpoint_tensors(FILES(self), &rows);
+    size_t n;
     (void)nothing;
+    Py_BEGIN_ALLOW_THREADS
+    n = tare_checkpoint_tensors(FILES(self), &rows);
+    Py_END_ALLOW_THREADS
     PyObject *list = PyList_New((Py_ssize_t)n);
     for (size_t i = 0; list && i < n; i++) {
         PyObject *row = Py_BuildValue("(NzNK)", name_of(rows[i].key), dtype_of(rows[i].rank, rows[i].dtype), shape_of(rows[i].rank, rows[i].shape),

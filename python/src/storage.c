@@ -70,13 +70,10 @@ void patience_begin(patience *p, const char *what, const tare_model *m) {
 }
 bool patience_end(patience *p) {
     PyEval_RestoreThread(p->thread);
-    if (p->bar && p->bar != Py_None) {
-        PyObject *type, *value, *trace, *closed;
-        PyErr_Fetch(&type, &value, &trace);
-        closed = PyObject_CallMethod(p->bar, "close", NULL);
-        if (!closed) PyErr_Clear();
+    if (p->bar && p->bar != Py_None && !p->raised) { /* else it closes as it goes */
+        PyObject *closed = PyObject_CallMethod(p->bar, "close", NULL);
+        p->raised = !closed;
         Py_XDECREF(closed);
-        PyErr_Restore(type, value, trace);
     }
     Py_XDECREF(p->bar);
     return !p->raised;

@@ -256,7 +256,12 @@ def _by_device(model, names, device_map, offload_buffers):
     """Names that are loaded, and those that go to disk."""
     if device_map is None:
         return names, []
-    buffers = {t._path for t in model._tensors() if not t._is_parameter}
+    tensors = model._tensors()
+    for t in tensors:
+        for name in (t._path, t._owner) if t._owner else ():
+            if t._is_parameter and device_of(device_map, name) is None:
+                raise ValueError(f"the device map gives no device for {name}, which is tied")
+    buffers = {t._path for t in tensors if not t._is_parameter}
     here, away = [], []
     for name in names:
         device = device_of(device_map, name)

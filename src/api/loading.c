@@ -3,6 +3,7 @@
 #include "../config/json.h"
 #include "../core/path.h"
 #include "../init/crew.h"
+#include "../init/formula.h"
 #include "../load/slice.h"
 #include "../plan/here.h"
 #include <inttypes.h>
@@ -338,7 +339,7 @@ static bool made_done(void *to, size_t slot) {
     making *k = to;
     const loading *l = k->w->l;
     made_one *one = &k->of[slot];
-    bool ok = true;
+    bool ok = value_loaded(k->plan->slots[slot].t, one->bytes, &k->w->l->err);
     for (size_t i = one->maker; ok && i < l->n; i++)
         if (k->plan->slots[i].value == slot && is_made(k, i)) ok = hand_over(k, i, one, (size_t)item_bytes(&l->of_model[slot]));
     if (!one->theirs) free(one->bytes);

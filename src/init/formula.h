@@ -7,6 +7,8 @@
 bool value_fill(const tensor_node *t, const fill *how, void *dst, tare_error *err);
 /* Its parts: the four kinds of sinusoids; and how a formula is refused, which is false. */
 bool value_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_error *err);
+/* What hangs on torch's default dtype, made again as a load does: that dtype is the model's while it is constructed, and no longer. */
+bool value_loaded(const tensor_node *t, void *dst, tare_error *err);
 bool refuse_fill(const tensor_node *t, tare_error *err, const char *why);
 /* What mapped() says, of a formula's values, or of `drawn` ones in the dtype mapped_dtype(). `how` is a formula of MADE_MAPPED. */
 bool value_mapped(const tensor_node *t, const fill *how, const void *drawn, void *dst, tare_error *err);

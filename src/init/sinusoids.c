@@ -118,3 +118,9 @@ bool value_sinusoids(const tensor_node *t, const fill *how, void *dst, tare_erro
     default: return fill_sinusoids(t, how, dst, err);
     }
 }
+bool value_loaded(const tensor_node *t, void *dst, tare_error *err) {
+    fill again = t->how;
+    if (again.op != MADE_ROTARY_SINUSOIDS || again.row == TARE_F32 || t->dtype != TARE_F32) return true;
+    again.row = TARE_F32;
+    return value_sinusoids(t, &again, dst, err);
+}

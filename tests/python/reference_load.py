@@ -73,6 +73,8 @@ def scalar_safe(named):
 def both(make_ours, make_theirs, what):
     own, own_error = reference.attempt(make_ours)
     their, their_error = reference.attempt(make_theirs)
+    if getattr(own_error, "code", "") == "incomplete" and " conversion" in str(own_error):
+        return None, None  # experts of which some are left out: refused here, in whatever part of the model
     if (own_error is None) != (their_error is None):
         raise reference.Differs(f"{what}: {own_error!r:.300} | reference: {their_error!r:.300}")
     return own, their
@@ -94,8 +96,6 @@ def compare_from_pretrained(case, folder, pick):
              if any(name == key or name in their.all_tied_weights_keys for key in their_info["missing_keys"])}
     but = set(their_info["missing_keys"]) | drawn
     same_tensors(f"{what}: state", scalar_safe(own.state_dict().items()), scalar_safe(their.state_dict().items()), but)
-    # GPT-J's table of a model in half precision: a load there works it out in float32 again, a load here as the constructor does.
-    but |= {name for name, _ in their.named_buffers() if name.endswith("attn.embed_positions") and their.dtype.itemsize == 2}
     same_tensors(f"{what}: buffers", scalar_safe(own.named_buffers()), scalar_safe(their.named_buffers()), but)
     reference.same(f"{what}: parameters", [n for n, _ in own.named_parameters()], [n for n, _ in their.named_parameters()])
     reference.same(f"{what}: training", own.training, their.training)
@@ -144,8 +144,9 @@ def compare_load(case, folder, pick):
                        lambda: accelerate.load_checkpoint_in_model(their, folder, offload_folder=folders[1], **how) or True, what)
     if own_done is None:
         return
-    # With a dtype what is not loaded is of that dtype here, too.
-    kept = {*case_kept(their, dtype), *(n for n, t in their.state_dict().items() if dtype is not None and (t.is_meta or n not in keys(folder)))}
+    # With a dtype what is not loaded is of that dtype here, too, and so are buffers of modules on disk.
+    loaded = keys(folder) - ({n for n, _ in their.named_buffers()} if away else set())
+    kept = {*case_kept(their, dtype), *(n for n, t in their.state_dict().items() if dtype is not None and (t.is_meta or n not in loaded))}
     reference.same(f"{what}: what is empty", *([n for n, t in model.state_dict().items() if t.is_meta] for model in (own, their)))
     same_tensors(f"{what}: state", scalar_safe((n, t) for n, t in own.state_dict().items() if n not in kept),
                  scalar_safe((n, t) for n, t in their.state_dict().items() if n not in kept))

@@ -130,6 +130,14 @@ def test_classes_tell_their_values():
     assert "hidden_size: int = 768" in BertConfig.__doc__ and "hidden_size: another name of n_embd" in GPT2Config.__doc__
 
 
+def test_values_that_a_class_works_out():
+    config = tare.ResNetConfig(out_indices=[1, 3])
+    assert (config.out_features, config.out_indices) == (["stage1", "stage3"], [1, 3]) and "_out_features" not in config.to_dict()
+    assert tare.ModernBertConfig(local_attention=129).sliding_window == 64 and "sliding_window" not in tare.ModernBertConfig().to_dict()
+    assert tare.Idefics3Config().pad_token_id == 128002
+    assert not hasattr(tare.BertConfig(), "out_features")
+
+
 def test_setters_of_a_class_set_what_they_stand_for():
     config = tare.ConvNextConfig()
     assert (config.out_features, config.out_indices) == (["stage4"], [4])

@@ -127,6 +127,19 @@ def test_what_is_not_there(folder, tmp_path):
             LlamaForCausalLM.from_pretrained(folder, **refused)
 
 
+def test_a_repository_of_the_hub_s_cache(model, tmp_path, monkeypatch):
+    home = tmp_path / "models--some--llama"
+    (home / "refs").mkdir(parents=True)
+    (home / "snapshots").mkdir()
+    (home / "refs" / "main").write_text("abc")
+    folders.write(home / "snapshots" / "abc", model)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    loaded = AutoModelForCausalLM.from_pretrained("some/llama")
+    assert equal(loaded, model) and loaded.name_or_path == loaded.config.name_or_path == "some/llama"
+    with pytest.raises(OSError, match="some/other"):
+        AutoModelForCausalLM.from_pretrained("some/other")
+
+
 def test_settings_of_generation(model, tmp_path):
     folder = folders.write(tmp_path / "llama", model)
     (folder / "generation_config.json").write_text('{"temperature": 0.5, "eos_token_id": 9}')
@@ -386,3 +399,18 @@ def test_nothing_is_said_without_need(model, folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert equal(LlamaForCausalLM.from_pretrained(folder), model)
+
+
+def test_a_table_in_half_precision(tmp_path):
+    """GPT-J's is worked out in the model's dtype by its constructor, and in float32 by a load."""
+    config = tare.GPTJConfig(n_embd=32, n_head=2, n_layer=1, rotary_dim=16, n_positions=12, vocab_size=20, dtype="float16")
+    tables = {}
+    for dtype in ("float16", "float32"):
+        made = tare.GPTJModel._from_config(config, dtype=dtype)
+        made.save_pretrained(tmp_path / dtype)
+        tables[dtype] = made.h[0].attn.embed_positions.numpy()
+        loaded = tare.GPTJModel.from_pretrained(tmp_path / dtype)
+        assert repr(loaded.dtype) == f"torch.{dtype}"
+        tables[f"{dtype} loaded"] = loaded.h[0].attn.embed_positions.numpy()
+    assert not numpy.array_equal(tables["float16"], tables["float32"])
+    assert numpy.array_equal(tables["float16 loaded"], tables["float32"]) and numpy.array_equal(tables["float32 loaded"], tables["float32"])
