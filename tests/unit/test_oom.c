@@ -124,7 +124,38 @@ static void test_config(void **state) {
     }
 }
 
+/* Lists with patterns, layers that come apart, experts that do, schemes by name. */
+static void test_quantised(void **state) {
+    static const char *const requests[] = {
+        "fp8:modules_to_not_convert=[\".*\\\\.1\\\\.mlp\",\"lm_head\"]", "bitsandbytes:load_in_4bit=true", "quanto:weights=int8,activations=int8", "nvfp4",
+    };
+    static const char *const configs[] = {
+        "{\"quant_method\": \"compressed-tensors\", \"quantization_status\": \"compressed\", \"ignore\": [\"re:.*0.*\"], "
+        "\"config_groups\": {\"NVFP4\": [\"Linear\"]}}",
+        "{\"quant_method\": \"auto-round\", \"bits\": 4, \"group_size\": 16, \"extra_config\": {\".*1.*\": {\"bits\": 8}}}",
+        "{\"quant_method\": \"gemma\", \"module_quant_configs\": {\"[01]\": {\"num_bits\": 8}}}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof requests / sizeof *requests + sizeof configs / sizeof *configs; i++) {
+        bool asked = i < sizeof requests / sizeof *requests;
+        char json[1024];
+        tare_open_options o = {.host = "gpu=none", .quantized = true, .quantize = asked ? requests[i] : NULL};
+        if (asked) snprintf(json, sizeof json, "%s", TINY_LLAMA);
+        else snprintf(json, sizeof json, "%.*s, \"quantization_config\": %s}", (int)strlen(TINY_LLAMA) - 1, TINY_LLAMA,
+            configs[i - sizeof requests / sizeof *requests]);
+        for (long k = 1, reached = 1; reached; k++) {
+            tare_error err = {0};
+            tarei_fail_after(k);
+            tare_model *m = tare_model_parse(json, strlen(json), &o, &err);
+            if (!m) out_of_memory(&err, json, k);
+            tare_model_free(m);
+            reached = tarei_allocations() >= k;
+            tarei_fail_after(0);
+        }
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation), cmocka_unit_test(test_config)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation), cmocka_unit_test(test_config), cmocka_unit_test(test_quantised)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
