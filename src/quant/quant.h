@@ -40,6 +40,7 @@ bool from_file(const quant *q);   /* the weights are quantised already; else the
 void *room(quant *q, size_t bytes); /* zeroed, for what settle() has read; state() has it again */
 void *state(const quant *q);
 void *memory(quant *q, size_t n, size_t size); /* zeroed, as long as the model lives */
+bool replaces(const quant *q);     /* it is not dequantised, and modules are replaced */
 void dequantizes(quant *q);       /* settings ask for the floats: no module is replaced */
 
 /* ---- names --------------------------------------------------------------------------------------------------------------- */
