@@ -260,8 +260,10 @@ static void make_packed(mod *to, const mod *from, int64_t bits, int64_t group) {
     buffer(to, "scales", EMPTY, DT_F16, PERSISTENT, groups, out);
     if (param_named(from, "bias")) buffer(to, "bias", EMPTY, DT_F16, PERSISTENT, out);
 }
-static void make_awq(mod *to, const mod *from, int64_t group) {
+static void make_awq(quant *q, mod *to, const mod *from, int64_t group) {
     int64_t in = in_features(from), out = out_features(from), groups = ceil_div(in, group);
+    if (in % group)
+        quant_refuse(q, "unsupported_quantization", "%lld inputs are no whole number of groups of %lld", (long long)in, (long long)group);
     bool bias = param_named(from, "bias");
     becomes(to, "AwqTorchLinear");
     extra_repr(to, "in_features=%lld, out_features=%lld, bias=%s, bits=4, group_size=%lld", (long long)in, (long long)out, bias ? "True" : "False",
@@ -320,7 +322,7 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     if (group == -1) group = in_features(from);
     switch (kind & ((1 << KIND_BITS) - 1)) {
     case GPTQ: make_packed(to, from, bits, group); break;
-    case AWQ: make_awq(to, from, group); break;
+    case AWQ: make_awq(q, to, from, group); break;
     case APART:
         if (block_of(q)) make_block(q, to, from, block_of(q));
         else make_apart(q, to, from);

@@ -6,7 +6,8 @@ enum { PACKED = 1, SCALED_ACTIVATION = 2 }; /* the latter and up: less it, the s
 typedef struct awq {
     int64_t bits, group;
     const char *cls;
-    bool fills, torch, by_32; /* inputs fill their groups; it says its bits when printed; outputs come by 32 */
+    bool pads, torch, by_32; /* inputs need not fill their groups; it says its bits when printed; outputs come by 32 */
+    bool any;                /* some layer is packed */
     const char *act, *before;     /* an activation that gets scales, and the layer before it; NULL: none does */
 } awq;
 
@@ -20,7 +21,7 @@ static void pick_class(const conf *c, awq *a) {
     bool automatic = !strncmp(backend, "auto", 4);
     if (automatic && a->bits == 4 && has_group(a->group, 512, false)) a->cls = "TorchCpuAvx512AwqLinear", a->by_32 = true;
     else if (((automatic && a->group == -1) || !strcmp(backend, "torch_fused_awq")) && a->bits == 4 && has_group(a->group, 128, true))
-        a->cls = "TorchFusedAwqLinear";
+        a->cls = "TorchFusedAwqLinear", a->pads = true;
     else if (strcmp(backend, "torch_fused_awq") && has_group(a->group, 128, true)) a->cls = "AwqTorchLinear", a->torch = true;
     else conf_refuse(c, "group_size", "no kernel has groups of that size; known are -1 (all inputs), 16, 32, 64, 128, and with 4 bits 256, 512");
 }
@@ -58,19 +59,21 @@ static int64_t takes(quant *q, const mod *m, const char *path) {
     return before ? SCALED_ACTIVATION + out_features(before_replacement(before)) : LEAVE;
 }
 static void make_packed(quant *q, mod *to, const mod *from) {
-    const awq *a = state(q);
+    awq *a = state(q);
+    a->any = true;
     int64_t in = in_features(from), out = out_features(from), group = a->group == -1 ? in : a->group;
     const char *bias = param_named(from, "bias") ? "True" : "False";
-    if (in % group)
+    if (in % group && !a->pads)
         quant_refuse(q, "unsupported_quantization", "%lld inputs are no whole number of groups of %lld", (long long)in, (long long)group);
     if (a->by_32 ? in % 2 || out % 32 : a->torch && out % 8)
         quant_refuse(q, "unsupported_quantization", "its kernel takes outputs by %d, not %lld", a->by_32 ? 32 : 8, (long long)out);
+    int64_t packed = !a->pads ? ceil_div(out * a->bits, 32) : out < 8 ? 1 : out / 8; /* what it pads are inputs alone */
     becomes(to, a->cls);
     extra_repr(to, NULL);
     if (a->torch) extra_repr(to, "in_features=%lld, out_features=%lld, bias=%s, bits=%lld, group_size=%lld", (long long)in, (long long)out, bias,
         (long long)a->bits, (long long)group);
-    buffer(to, "qweight", EMPTY, DT_I32, PERSISTENT, in, ceil_div(out * a->bits, 32));
-    buffer(to, "qzeros", EMPTY, DT_I32, PERSISTENT, ceil_div(in, group), ceil_div(out * a->bits, 32));
+    buffer(to, "qweight", EMPTY, DT_I32, PERSISTENT, in, packed);
+    buffer(to, "qzeros", EMPTY, DT_I32, PERSISTENT, ceil_div(in, group), packed);
     buffer(to, "scales", EMPTY, DT_F16, PERSISTENT, ceil_div(in, group), out);
     if (*bias == 'T') buffer(to, "bias", EMPTY, DT_F16, PERSISTENT, out);
 }
@@ -85,6 +88,11 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     keep_as_child(to, "act", from);
     param(to, "scales", ONES, kind - SCALED_ACTIVATION);
 }
+static void finish(quant *q) {
+    const awq *a = state(q);
+    if (!a->any && replaces(q)) quant_refuse(q, "unsupported_quantization", "no layer is packed, and then the reference fails (UnboundLocalError)");
+    warn_of_random_experts(q);
+}
 
 const quant_method method_awq = {
     .name = "awq",
@@ -96,5 +104,5 @@ const quant_method method_awq = {
     .make = make,
     .meanings = MEANINGS({"qweight", "the numbers of the weight, packed"}, {"qzeros", "the zero points of qweight, packed"},
         {"scales", "the scales of qweight"}),
-    .finish = warn_of_random_experts,
+    .finish = finish,
 };

@@ -43,6 +43,7 @@ bool in_files(const quant *q);    /* the tree is to have what files hold, in pla
 void *room(quant *q, size_t bytes); /* zeroed, for what settle() has read; state() has it again */
 void *state(const quant *q);
 void *memory(quant *q, size_t n, size_t size); /* zeroed, as long as the model lives */
+bool replaces(const quant *q);     /* it is not dequantised, and modules are replaced */
 void dequantizes(quant *q);       /* settings ask for the floats: no module is replaced */
 
 /* ---- names --------------------------------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ void *room(quant *q, size_t bytes) { return q->state = arena_alloc(q->s->a, byte
 void *state(const quant *q) { return q->state; }
 
 void *memory(quant *q, size_t n, size_t size) { return arena_array(q->s->a, n, size); }
+bool replaces(const quant *q) { return !q->dequantized; }
 void dequantizes(quant *q) { q->dequantized = true; }
 
 conf conf_of_json(quant *q, const char *json, const char *path) {
