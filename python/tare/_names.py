@@ -37,6 +37,8 @@ def make(name):
     if name in _tare.auto_classes():
         from tare import _auto
         return _auto.named(name)
+    if name in ("optim", "nn", "autograd", "no_grad"):
+        raise AttributeError(f"module 'tare' has no attribute {name!r}: training is torch's, which takes model.parameters() where it is imported")
     raise AttributeError(f"module 'tare' has no attribute {name!r}{near(name, all_names())}")
 
 
