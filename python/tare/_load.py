@@ -78,6 +78,8 @@ def _config_and_handle(files, config, which, dtype, attention, changes):
         rest = changes
     if rest:
         raise TypeError(f"from_pretrained() knows no {', '.join(rest)}, and {type(config).__name__} has no such value, or was given whole")
+    if getattr(config, "quantization_config", None) is not None:  # then the files say how its weights are held
+        return config, files.model(config.to_json_string(use_diff=False), handle.class_name, None, dtype, attention)
     return config, _tare.model_make(config._for_build(), class_name=handle.class_name, dtype=dtype or handle.dtype, attn=attention)
 
 

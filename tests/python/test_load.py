@@ -414,3 +414,25 @@ def test_a_table_in_half_precision(tmp_path):
         tables[f"{dtype} loaded"] = loaded.h[0].attn.embed_positions.numpy()
     assert not numpy.array_equal(tables["float16"], tables["float32"])
     assert numpy.array_equal(tables["float16 loaded"], tables["float32"]) and numpy.array_equal(tables["float32 loaded"], tables["float32"])
+
+
+def test_quantised_weights_stay_as_they_are_stored(tmp_path):
+    model = folders.small(hidden_size=128, intermediate_size=256)
+    folder = folders.write(tmp_path / "fp8", model)
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    (folder / "config.json").write_text(json.dumps(config))
+    tensors = {}
+    for name, t in folders.tensors_of(model).items():
+        if not name.endswith("_proj.weight"):
+            tensors[name] = t
+            continue
+        rows, columns = t[1]
+        scale = -(-rows // 128), -(-columns // 128)
+        tensors[name] = ("float8_e4m3fn", t[1], bytes(range(64)) * (rows * columns // 64))
+        tensors[f"{name}_scale_inv"] = ("float32", scale, numpy.ones(scale, "float32").tobytes())
+    folders.put(folder / "model.safetensors", tensors)
+    for loaded in (LlamaForCausalLM.from_pretrained(folder), LlamaForCausalLM.from_pretrained(folder, use_cache=False)):
+        up = loaded.model.layers[1].mlp.up_proj
+        assert type(up).__name__ == "FP8Linear" and repr(up.weight.dtype) == "torch.float8_e4m3fn" and loaded.check(folder)
+        assert bytes(memoryview(up.weight.numpy().view("uint8")))[:64] == bytes(range(64))
