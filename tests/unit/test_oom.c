@@ -149,8 +149,7 @@ static void test_quantised(void **state) {
         "fp8:modules_to_not_convert=[\".*\\\\.1\\\\.mlp\",\"lm_head\"]", "bitsandbytes:load_in_4bit=true", "quanto:weights=int8,activations=int8", "nvfp4",
     };
     static const char *const configs[] = {
-        "{\"quant_method\": \"compressed-tensors\", \"quantization_status\": \"compressed\", \"ignore\": [\"re:.*0.*\"], "
-        "\"config_groups\": {\"NVFP4\": [\"Linear\"]}}",
+        "{\"quant_method\": \"compressed-tensors\", \"ignore\": [\"re:.*0.*\"], \"config_groups\": {\"NVFP4\": [\"Linear\"]}}",
         "{\"quant_method\": \"auto-round\", \"bits\": 4, \"group_size\": 16, \"extra_config\": {\".*1.*\": {\"bits\": 8}}}",
         "{\"quant_method\": \"gemma\", \"module_quant_configs\": {\"[01]\": {\"num_bits\": 8}}}",
     };
