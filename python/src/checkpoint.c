@@ -36,7 +36,9 @@ static PyObject *model(PyObject *self, PyObject *args) {
     tare_open_options o = {.class_name = NULL};
     tare_error err = {0};
     tare_model *m;
-    if (!PyArg_ParseTuple(args, "zzzzz", &config, &o.class_name, &o.auto_class, &o.dtype, &o.attn)) return NULL;
+    int dequantize = 0;
+    if (!PyArg_ParseTuple(args, "zzzzz|p", &config, &o.class_name, &o.auto_class, &o.dtype, &o.attn, &dequantize)) return NULL;
+    o.dequantize = dequantize != 0;
     Py_BEGIN_ALLOW_THREADS
     m = tare_checkpoint_model(FILES(self), config, &o, &err);
     Py_END_ALLOW_THREADS

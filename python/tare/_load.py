@@ -62,24 +62,24 @@ def _opened(source, variant, subfolder):
         raise
 
 
-def _config_and_handle(files, config, which, dtype, attention, changes):
+def _config_and_handle(files, config, which, dtype, attention, dequantize, changes):
     """The config object, and the model of the library that is loaded into."""
     from tare._config import AutoConfig, PreTrainedConfig, _changed, _wrap
     class_name, auto_class = which.get("class_name"), which.get("auto_class")
     if config is None:
-        handle = files.model(None, class_name, auto_class, dtype, attention)
+        handle = files.model(None, class_name, auto_class, dtype, attention, dequantize)
         config = _wrap(handle.config())
         rest = _changed(config, changes)
         if not changes:
             return config, handle
     else:
         config = config.__copy__() if isinstance(config, PreTrainedConfig) else AutoConfig.from_pretrained(config)
-        handle = files.model(config.to_json_string(use_diff=False), class_name, auto_class, dtype, attention)
+        handle = files.model(config.to_json_string(use_diff=False), class_name, auto_class, dtype, attention, dequantize)
         rest = changes
     if rest:
         raise TypeError(f"from_pretrained() knows no {', '.join(rest)}, and {type(config).__name__} has no such value, or was given whole")
     if getattr(config, "quantization_config", None) is not None:  # then the files say how its weights are held
-        return config, files.model(config.to_json_string(use_diff=False), handle.class_name, None, dtype, attention)
+        return config, files.model(config.to_json_string(use_diff=False), handle.class_name, None, dtype, attention, dequantize)
     return config, _tare.model_make(config._for_build(), class_name=handle.class_name, dtype=dtype or handle.dtype, attn=attention)
 
 
@@ -157,10 +157,11 @@ def from_pretrained(which, source, more, kwargs):
     attention = json.dumps(attention) if isinstance(attention, dict) else attention
     device_map, max_memory = kwargs.pop("device_map", None), kwargs.pop("max_memory", None)
     ignore_shapes, with_info = kwargs.pop("ignore_mismatched_sizes", False), kwargs.pop("output_loading_info", False)
+    dequantize = bool(kwargs.pop("dequantize", False))
     mapped, generation = kwargs.pop("mapped", True), kwargs.pop("generation_config", None)
     files = _opened(source, kwargs.pop("variant", None), kwargs.pop("subfolder", None))
     own = kwargs.get("config") is None
-    config, handle = _config_and_handle(files, kwargs.pop("config", None), which, dtype, attention, kwargs)
+    config, handle = _config_and_handle(files, kwargs.pop("config", None), which, dtype, attention, dequantize, kwargs)
     model = object.__new__(named(handle.class_name))
     model._start(handle, config, places=("meta", "meta"))
     if own:

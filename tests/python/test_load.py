@@ -436,3 +436,8 @@ def test_quantised_weights_stay_as_they_are_stored(tmp_path):
         up = loaded.model.layers[1].mlp.up_proj
         assert type(up).__name__ == "FP8Linear" and repr(up.weight.dtype) == "torch.float8_e4m3fn" and loaded.check(folder)
         assert bytes(memoryview(up.weight.numpy().view("uint8")))[:64] == bytes(range(64))
+    floats = LlamaForCausalLM.from_pretrained(folder, dequantize=True)
+    up = floats.model.layers[1].mlp.up_proj
+    assert type(up).__name__ == "Linear" and repr(up.weight.dtype) == "torch.float32"
+    assert numpy.array_equal(up.weight.numpy().ravel()[:64], numpy.arange(64, dtype="uint8").view("float8_e4m3fn").astype("float32"))
+    assert not hasattr(floats.config, "quantization_config")
