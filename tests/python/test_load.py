@@ -417,6 +417,7 @@ def test_a_table_in_half_precision(tmp_path):
 
 
 def test_quantised_weights_stay_as_they_are_stored(tmp_path):
+    pytest.importorskip("ml_dtypes")
     model = folders.small(hidden_size=128, intermediate_size=256)
     folder = folders.write(tmp_path / "fp8", model)
     config = json.loads((folder / "config.json").read_text())
