@@ -262,7 +262,8 @@ class PreTrainedModel(Module):
     def from_pretrained(cls: type[_Model], pretrained_model_name_or_path: _Path, *, config: PreTrainedConfig | _Path | None = None,
                         dtype: _Dtype = None, torch_dtype: _Dtype = None, attn_implementation: _Attention = None,
                         device_map: _DeviceMap | None = None, max_memory: _Memory | None = None, ignore_mismatched_sizes: _bool = False,
-                        variant: str | None = None, subfolder: str = "", mapped: _bool = True, dequantize: _bool = False, **kwargs: Any) -> _Model: ...
+                        variant: str | None = None, subfolder: str = "", mapped: _bool = True, dequantize: _bool = False,
+                        output_loading_info: Literal[False] = False, **kwargs: Any) -> _Model: ...
     @classmethod
     def from_config(cls: type[_Model], config: PreTrainedConfig, *, dtype: _Dtype = None, torch_dtype: _Dtype = None,
                     attn_implementation: _Attention = None, experts_implementation: str | None = None) -> _Model: ...
