@@ -30,7 +30,11 @@ def _json(value):
 
 
 def _integer_keys(labels):
-    return {int(key): value for key, value in labels.items()} if isinstance(labels, dict) else labels
+    """As numbers, where they all are some: what a user sets later is anything."""
+    try:
+        return {int(key): value for key, value in labels.items()}
+    except (AttributeError, ValueError):
+        return labels
 
 
 def _read_dict(values):

@@ -148,3 +148,9 @@ def test_setters_of_a_class_set_what_they_stand_for():
     config = tare.ModernBertConfig()
     config.sliding_window = 10
     assert (config.sliding_window, config.local_attention) == (10, 20)
+
+
+def test_labels_that_are_set_later_may_be_anything():
+    config = tare.BertConfig()
+    config.id2label = {"yes": "no"}
+    assert config.id2label == config.to_dict()["id2label"] == {"yes": "no"}
