@@ -12,9 +12,6 @@ static void settle(quant *q) {
     b->norm = conf_flag(c, "use_rms_norm", false);
     b->eps = conf_number(c, "rms_norm_eps", num_f(1e-6));
 }
-static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
-}
 static int64_t takes(quant *q, const mod *m, const char *path) { return is_linear(m) && !skipped(q, path) ? PACKED : LEAVE; }
 static void make_auto(const bitnet *b, mod *to, const mod *from) {
     becomes(to, "AutoBitLinear");
@@ -48,7 +45,7 @@ const quant_method method_bitnet = {
     .names = SET("bitnet"),
     .not_asked = "it is made by training; the reference loads it only",
     .settle = settle,
-    .start = start,
+    .start = skip_not_converted,
     .takes = takes,
     .make = make,
     .share = 0.9,

@@ -44,6 +44,7 @@ static void start(quant *q) {
     skip_names(q, "llm_int8_skip_modules", conf_names(settings(q), "llm_int8_skip_modules"), false);
 }
 static int64_t takes(quant *q, const mod *m, const char *path) {
+    refuse_stacked(q, m);
     const bnb *b = state(q);
     if ((!is_plain_linear(m) && !is_conv1d(m)) || skipped(q, path)) return LEAVE;
     return b->kind;
@@ -193,5 +194,4 @@ const quant_method method_bitsandbytes = {
         {"SCB", "the scales of weight, one for a row"},
         {"weight_format", "in which order weight lies"}),
     .finish = warn_of_dense_experts,
-    .unstacks = true,
 };

@@ -289,6 +289,7 @@ static void start(quant *q) {
     if (s->default_ignored) skip_names(q, "ignore", (val){0}, false);
 }
 static int64_t takes(quant *q, const mod *m, const char *path) {
+    refuse_stacked(q, m);
     const ct *s = state(q);
     if ((!is_linear(m) && !is_embedding(m)) || (s->default_ignored && skipped(q, path))) return LEAVE;
     const target *t = matching(q, s->targets, s->target_n, m, path);
@@ -437,10 +438,8 @@ static bool unpack_ints(packed_parts *s, packed_form *p, const char *stem, const
 }
 /* value * scale: 4-bit floats, the first of two in the lower half; the scale is an exponent, or a float over one for the whole tensor. */
 static bool unpack_fours(packed_parts *s, packed_form *p, const char *stem, int64_t shape[2]) {
-    static const float values[16] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
     size_t global = stored_part(s, stem, ".weight_global_scale");
-    memcpy(p->table, values, sizeof values);
-    p->codes = CODES_NIBBLES;
+    fours_of(p);
     p->dtype = DT_BF16;
     if (stored_dtype(s, p->scales) == DT_U8) p->scale_kind = SCALES_EXPONENT;
     else if (global == SIZE_MAX) return stored_wrong(s, SIZE_MAX, "the scale of its scales, %s.weight_global_scale, is not in the files", stem);
@@ -518,5 +517,4 @@ const quant_method method_compressed_tensors = {
     .unpack = unpack,
     .unpacks_strays = true,
     .finish = finish,
-    .unstacks = true,
 };

@@ -4,9 +4,6 @@
 enum { PACKED = 1 };
 
 static void settle(quant *q) { conf_word(settings(q), "weights", "int8", SET("int8")); }
-static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
-}
 static int64_t takes(quant *q, const mod *m, const char *path) { return is_linear(m) && !skipped(q, path) ? PACKED : LEAVE; }
 static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     (void)kind;
@@ -22,7 +19,7 @@ const quant_method method_eetq = {
     .name = "eetq",
     .names = SET("eetq"),
     .settle = settle,
-    .start = start,
+    .start = skip_not_converted,
     .takes = takes,
     .make = make,
     .finish = warn_of_dense_experts,

@@ -5,9 +5,6 @@
 enum { LINEAR = 1, EXPERTS };
 
 static int dtype(quant *q, int asked) { return (void)q, (void)asked, DT_BF16; }
-static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
-}
 static int64_t takes(quant *q, const mod *m, const char *path) {
     bool experts = !strcmp(class_of(m), "Llama4TextExperts");
     if ((!experts && !is_linear(m)) || skipped(q, path)) return LEAVE;
@@ -44,7 +41,7 @@ const quant_method method_fbgemm_fp8 = {
     .name = "fbgemm_fp8",
     .names = SET("fbgemm_fp8"),
     .dtype = dtype,
-    .start = start,
+    .start = skip_not_converted,
     .takes = takes,
     .make = make,
     .finish = warn_of_dense_experts,

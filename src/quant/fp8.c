@@ -23,17 +23,12 @@ static void read_block(const conf *c, fp8 *f) {
     f->rows = v.items[0].i;
     f->columns = v.items[1].i;
 }
-static bool same_letters(const char *word, const char *lower) {
-    for (; *word && *lower; word++, lower++)
-        if ((*word >= 'A' && *word <= 'Z' ? *word + 32 : *word) != *lower) return false;
-    return !*word && !*lower;
-}
 static void settle(quant *q) {
     const conf *c = settings(q);
     fp8 *f = room(q, sizeof *f);
-    const char *scheme = conf_text(c, "activation_scheme", "dynamic");
-    f->is_static = same_letters(scheme, "static");
-    if (!f->is_static && !same_letters(scheme, "dynamic")) conf_refuse(c, "activation_scheme", "known are dynamic, static");
+    const char *scheme = lower_case(q, conf_text(c, "activation_scheme", "dynamic"));
+    f->is_static = !strcmp(scheme, "static");
+    if (!f->is_static && strcmp(scheme, "dynamic")) conf_refuse(c, "activation_scheme", "known are dynamic, static");
     read_block(c, f);
     f->ue8m0 = !strcmp(conf_word(c, "scale_fmt", "float", SET("float", "ue8m0")), "ue8m0");
     f->fp4_experts = !strcmp(conf_word(c, "expert_dtype", "fp8", SET("fp8", "fp4")), "fp4");
@@ -135,9 +130,7 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
 
 /* Two 4-bit floats in a byte, the first in its lower half. */
 static bool halve(packed_form *p, int64_t *columns) {
-    static const float values[16] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
-    p->codes = CODES_NIBBLES;
-    memcpy(p->table, values, sizeof values);
+    fours_of(p);
     return !__builtin_mul_overflow(*columns, 2, columns);
 }
 static size_t scales_of(packed_parts *s) {

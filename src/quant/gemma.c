@@ -29,9 +29,6 @@ static void settle(quant *q) {
         g->overrides[g->n++] = (override){regex_of(q, "module_quant_configs", pattern, false), bits};
     }
 }
-static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
-}
 static int64_t bits_of(const quant *q, const gemma *g, const char *path) {
     int64_t bits = g->bits, leftmost = INT64_MAX;
     for (size_t i = 0; i < g->n; i++) {
@@ -85,7 +82,7 @@ const quant_method method_gemma = {
     .names = SET("gemma"),
     .not_asked = "it is made elsewhere; the reference loads it only",
     .settle = settle,
-    .start = start,
+    .start = skip_not_converted,
     .takes = takes,
     .make = make,
     .finish = finish,

@@ -20,9 +20,6 @@ static int dtype(quant *q, int asked) {
         quant_refuse(q, "unsupported_quantization", "its models are built in float16 or bfloat16; say --dtype bfloat16");
     return asked;
 }
-static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
-}
 static int64_t takes(quant *q, const mod *m, const char *path) { return is_linear(m) && !skipped(q, path) ? PACKED : LEAVE; }
 static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     (void)kind;
@@ -43,7 +40,7 @@ const quant_method method_higgs = {
     .names = SET("higgs"),
     .settle = settle,
     .dtype = dtype,
-    .start = start,
+    .start = skip_not_converted,
     .takes = takes,
     .make = make,
     .finish = warn_of_dense_experts,

@@ -13,9 +13,6 @@ static void settle(quant *q) {
     if (x->bits != 2 && x->bits != 4 && x->bits != 8) conf_refuse(c, "bits", "known are 2, 4, 8");
     if (x->group < 1) conf_refuse(c, "group_size", "a positive int is needed");
 }
-static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
-}
 static int64_t takes(quant *q, const mod *m, const char *path) { return is_linear(m) && !skipped(q, path) ? PACKED : LEAVE; }
 static void make(quant *q, mod *to, const mod *from, int64_t kind) {
     (void)kind;
@@ -35,7 +32,7 @@ const quant_method method_metal = {
     .name = "metal",
     .names = SET("metal"),
     .settle = settle,
-    .start = start,
+    .start = skip_not_converted,
     .takes = takes,
     .make = make,
     .finish = warn_of_dense_experts,

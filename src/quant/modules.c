@@ -212,6 +212,17 @@ mod *replaced_child(quant *q, mod *to, const char *name, const char *cls, const 
     m->may_be_empty = true;
     return m;
 }
+int64_t refuse_linears(quant *q, const mod *m, const char *path) {
+    if (!is_linear(m) || skipped(q, path)) return LEAVE;
+    if (strchr(path, '.'))
+        quant_refuse(q, "unsupported_quantization", "the reference fails on %s (KeyError), which is not the model's own child", path);
+    else quant_refuse(q, "unsupported_quantization", "what %s would hold depends on a package that is not known here", path);
+    return LEAVE;
+}
+void refuse_stacked(quant *q, const mod *m) {
+    if (q->from_file && same_word(m->cls, "Llama4TextExperts"))
+        quant_refuse(q, "unsupported_quantization", "the reference takes the experts of Llama 4 apart for it, which is not built by this release");
+}
 void warn_of_dense_experts(quant *q) {
     const char *first;
     uint64_t n = dense_experts(q, &first);

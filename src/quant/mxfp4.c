@@ -4,9 +4,6 @@
 
 enum { PACKED = 1 };
 
-static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
-}
 static int64_t takes(quant *q, const mod *m, const char *path) {
     return !strcmp(class_of(m), "GptOssMLP") && !skipped(q, path_below(q, path, "experts")) ? PACKED : LEAVE;
 }
@@ -39,7 +36,6 @@ static void make(quant *q, mod *to, const mod *from, int64_t kind) {
 
 /* value * 2 ** exponent, in float32, with two values in a byte and the first in its lower half. The model holds it the other way round. */
 static void unpack(quant *q, packed_parts *s) {
-    static const float values[16] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
     const char *stem = stored_stem(s, "_blocks");
     size_t blocks = stem ? stored_part(s, stem, "_blocks") : SIZE_MAX, scales = stem ? stored_part(s, stem, "_scales") : SIZE_MAX;
     (void)q;
@@ -55,8 +51,7 @@ static void unpack(quant *q, packed_parts *s) {
         return;
     }
     packed_form p = plain_form(blocks, scales);
-    p.codes = CODES_NIBBLES;
-    memcpy(p.table, values, sizeof values);
+    fours_of(&p);
     p.scale_kind = SCALES_EXPONENT;
     p.columns = shape[2], p.block_columns = 32, p.scale_columns = shape[2] / 32;
     p.scale_rows = p.matrix_rows = shape[1];
@@ -71,7 +66,7 @@ static const stored_rules floats = {
 const quant_method method_mxfp4 = {
     .name = "mxfp4",
     .names = SET("mxfp4"),
-    .start = start,
+    .start = skip_not_converted,
     .takes = takes,
     .make = make,
     .finish = warn_of_dense_experts,

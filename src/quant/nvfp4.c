@@ -5,7 +5,7 @@
 enum { PACKED = 1 };
 
 static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
+    skip_not_converted(q);
     note_warning(q, "the shape of weight_sf is the kernel's to choose; it is taken to be cuBLAS's layout of 128 rows by 4 scales");
 }
 static int64_t takes(quant *q, const mod *m, const char *path) {

@@ -20,8 +20,6 @@ typedef struct pass {
 
 static int64_t taken(pass *p, const mod *parent, const mod *m) {
     p->q->parent = parent;
-    if (p->q->method->unstacks && p->q->from_file && same_word(m->cls, "Llama4TextExperts"))
-        quant_refuse(p->q, "unsupported_quantization", "the reference takes the experts of Llama 4 apart for it, which is not built by this release");
     return p->q->method->takes(p->q, m, p->path);
 }
 /* Children that it has made stand for something too. */

@@ -52,6 +52,7 @@ void dequantizes(quant *q);       /* settings ask for the floats: no module is r
 /* The default (both ends of ties, the last parameter, the output embedding), or `list` in its place, or with `add` both; and, always, what
  * is kept in float32. */
 void skip_names(quant *q, const char *key, val list, bool add);
+void skip_not_converted(quant *q); /* the same for the list modules_to_not_convert: the start() of many methods */
 /* That list alone, with no default and nothing kept in float32. */
 void skip_only(quant *q, const char *key, val list);
 /* The default and `list`, as regular expressions that are found anywhere in a path. */
@@ -109,6 +110,10 @@ const char *module_name(quant *q, const char *param); /* its path without ".weig
 const char *input_name(const quant *q); /* main_input_name of the class */
 int main_dtype(const quant *q);      /* that the model is built in */
 mod *root_of(const quant *q);
+/* takes() of methods with which the reference fails on every linear layer below the model's first level: never takes one. */
+int64_t refuse_linears(quant *q, const mod *m, const char *path);
+/* Refuses Llama 4's experts, which the reference takes apart where a file is quantised by this method. */
+void refuse_stacked(quant *q, const mod *m);
 const cfg *root_config(const quant *q);
 static inline int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
@@ -159,6 +164,7 @@ void stored_hide(packed_parts *s, size_t part);                         /* nobod
 bool stored_wrong(packed_parts *s, size_t part, const char *format, ...) __attribute__((format(printf, 3, 4)));
 float *stored_room(packed_parts *s, int64_t n);                   /* as long as the view lives */
 packed_form plain_form(size_t numbers, size_t scales);
+void fours_of(packed_form *p); /* numbers are 4-bit floats (e2m1), two in a byte, the first in its lower half */
 /* Rows, columns and blocks, from the shapes of numbers and scales. Sizes of blocks, where the config says them, else 0. False: said. */
 bool stored_grid(packed_parts *s, packed_form *p, int64_t block_rows, int64_t block_columns);
 /* The whole, by its name and shape. False: said. */
@@ -189,7 +195,6 @@ typedef struct quant_method {
      * bytes of an element of a weight that is quantised, NULL: those of its dtype. */
     double share;
     double (*element)(const quant *q);
-    bool unstacks;                 /* Llama 4's experts are layers of their own, where a file is quantised so */
     bool moves;                    /* what is replaced comes last among its siblings, by name */
 } quant_method;
 #endif

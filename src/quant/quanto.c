@@ -11,9 +11,6 @@ static void settle(quant *q) {
     *activations = conf_word(c, "activations", NULL, SET("int8", "float8")) != NULL;
     if (*activations) note_warning(q, "transformers itself refuses quanto with activations; this is the tree that it would have");
 }
-static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
-}
 static int64_t takes(quant *q, const mod *m, const char *path) {
     const bool *activations = state(q);
     bool norm = *activations && is_layernorm(m);
@@ -53,7 +50,7 @@ const quant_method method_quanto = {
     .name = "quanto",
     .names = SET("quanto"),
     .settle = settle,
-    .start = start,
+    .start = skip_not_converted,
     .takes = takes,
     .make = make,
     .share = 0.9,

@@ -161,6 +161,9 @@ void skip_names(quant *q, const char *key, val list, bool add) {
     val kept = set_of(q->s->a, q->b->root, SET_KEEP_FP32);
     for (uint32_t i = 0; i < kept.n; i++) skip(q, NULL, kept.items[i].s);
 }
+void skip_not_converted(quant *q) {
+    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
+}
 val renamed_as_loaded(quant *q, val names) {
     if (names.kind != VAL_LIST || !names.n || !quant_ok(q)) return names;
     arena *a = q->s->a;

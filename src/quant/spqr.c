@@ -14,16 +14,6 @@ static int dtype(quant *q, int asked) {
     if (asked != DT_F16) quant_refuse(q, "unsupported_quantization", "its models are built in float16 alone");
     return asked;
 }
-static void start(quant *q) {
-    skip_names(q, "modules_to_not_convert", conf_names(settings(q), "modules_to_not_convert"), false);
-}
-static int64_t takes(quant *q, const mod *m, const char *path) {
-    if (!is_linear(m) || skipped(q, path)) return LEAVE;
-    if (strchr(path, '.'))
-        quant_refuse(q, "unsupported_quantization", "the reference fails on %s (KeyError), which is not the model's own child", path);
-    else quant_refuse(q, "unsupported_quantization", "what %s would hold depends on a package that is not known here", path);
-    return LEAVE;
-}
 
 const quant_method method_spqr = {
     .name = "spqr",
@@ -31,6 +21,6 @@ const quant_method method_spqr = {
     .not_asked = "it is made elsewhere; the reference loads it only",
     .settle = settle,
     .dtype = dtype,
-    .start = start,
-    .takes = takes,
+    .start = skip_not_converted,
+    .takes = refuse_linears,
 };

@@ -136,6 +136,11 @@ packed_form plain_form(size_t numbers, size_t scales) {
     return (packed_form){.numbers = numbers, .scales = scales, .zeros = SIZE_MAX, .divisor = 1, .factor = 1, .dtype = DT_F32, .outer_block = 1,
         .matrix_rows = 1, .block_rows = 1, .block_columns = 1};
 }
+void fours_of(packed_form *p) {
+    static const float values[16] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+    p->codes = CODES_NIBBLES;
+    memcpy(p->table, values, sizeof values);
+}
 /* Rows and columns of a tensor's numbers, of all its matrices, and of the grid of its scales. */
 bool stored_grid(packed_parts *s, packed_form *p, int64_t block_rows, int64_t block_columns) {
     int rank = stored_rank(s, p->numbers), scales = stored_rank(s, p->scales);

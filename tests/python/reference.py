@@ -270,25 +270,35 @@ def cases(pick, everything, most, families=()):
             yield {**case, "id": f"{file.parent.name} {case['id']}"}
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("families", nargs="*")
-    args = parser.parse_args()
-    random.seed(args.seed)
-    done = bad = 0
-    for case in cases(random, args.all, CASES, args.families):
-        done += 1
+    return parser.parse_args()
+
+
+def sweep(named, run):
+    """Runs what has a name, one after the other; says what differs or fails. How many do."""
+    bad = 0
+    for name, item in named:
         try:
-            run(case, args.seed)
+            run(item)
+            continue
         except Differs as e:
-            bad += 1
-            print(f"{case['id']}: {e}", flush=True)
+            print(f"{name}: {e}", flush=True)
         except Exception as e:
-            bad += 1
-            print(f"{case['id']}: fails: {type(e).__name__}: {str(e)[:300]}", flush=True)
-    print(f"{done} cases, {bad} with differences")
+            print(f"{name}: fails: {type(e).__name__}: {str(e)[:300]}", flush=True)
+        bad += 1
+    return bad
+
+
+def main():
+    args = arguments()
+    random.seed(args.seed)
+    named = [(case["id"], case) for case in cases(random, args.all, CASES, args.families)]
+    bad = sweep(named, lambda case: run(case, args.seed))
+    print(f"{len(named)} cases, {bad} with differences")
     return bad != 0
 
 

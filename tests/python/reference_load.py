@@ -5,7 +5,6 @@ gives the same weights, dtypes and lists of names, or an error where the referen
 tensors, leaves the same ones empty, and writes the same files for those that go to disk. Exit status 1 and a line for every difference,
 77 where the reference is not installed.
 """
-import argparse
 import json
 import pathlib
 import random
@@ -187,22 +186,12 @@ def run(case, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("families", nargs="*")
-    args = parser.parse_args()
+    args = reference.arguments()
     random.seed(args.seed)
-    done = bad = 0
-    for case in reference.cases(random, args.all, 1, args.families):
-        if case.get("params", MOST) >= MOST:
-            continue
-        try:
-            done += run(case, args.seed)
-        except reference.Differs as e:
-            bad += 1
-            print(f"{case['id']}: {e}", flush=True)
-    print(f"{done} folders, {bad} with differences")
+    done = []
+    found = (case for case in reference.cases(random, args.all, 1, args.families) if case.get("params", MOST) < MOST)
+    bad = reference.sweep(((case["id"], case) for case in found), lambda case: done.append(run(case, args.seed)))
+    print(f"{sum(done)} folders, {bad} with differences")
     return bad != 0
 
 

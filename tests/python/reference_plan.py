@@ -4,7 +4,6 @@ For models of tests/golden and max_memory in all its forms, infer_auto_device_ma
 get_balanced_memory() the same memory; where accelerate raises an error, so does the package. Run under PYTHONHASHSEED=0, for accelerate's
 order hangs on it. Exit status 1 and a line for every difference, 77 where the reference is not installed.
 """
-import argparse
 import logging
 import random
 import sys
@@ -108,19 +107,11 @@ def run(case, seed, counts):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = reference.arguments()
     random.seed(args.seed)
     counts = {"maps": 0, "errors": 0}
-    bad = 0
-    for case in reference.cases(random, args.all, 1):
-        try:
-            run(case, args.seed, counts)
-        except reference.Differs as e:
-            bad += 1
-            print(f"{case['id']}: {e}", flush=True)
+    found = reference.cases(random, args.all, 1, args.families)
+    bad = reference.sweep(((case["id"], case) for case in found), lambda case: run(case, args.seed, counts))
     print(f"{counts['maps']} maps and balances ({counts['errors']} errors), {bad} models with differences")
     return bad != 0
 

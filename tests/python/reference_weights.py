@@ -9,7 +9,6 @@ import os
 
 os.environ["MKL_CBWR"] = "COMPATIBLE"  # logarithms whose last bits are those of every processor
 
-import argparse
 import ctypes
 import hashlib
 import json
@@ -18,7 +17,7 @@ import random
 import subprocess
 import sys
 
-from reference import GOLDEN, Differs, attempt, class_of, same, torch, transformers
+from reference import GOLDEN, Differs, arguments, attempt, class_of, same, sweep, torch, transformers
 
 import tare
 
@@ -146,31 +145,21 @@ def run(cases, seed, nearly):
     return ran
 
 
+def cases_of(file, args, pick):
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    found = [c for c in found if "tree" in c and "set" not in c and "dtype" not in c and 0 < c.get("params", 0) < MOST]
+    found = found if args.all else pick.sample(found, min(CASES, len(found)))
+    return [{"id": c["id"], "class": c["class"], "config": c["config"], "plain": i % 2 == 0} for i, c in enumerate(found)]
+
+
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("families", nargs="*")
-    args = parser.parse_args()
+    args = arguments()
     pick = random.Random(args.seed)
-    done = bad = ran = 0
-    for file in sorted(GOLDEN.glob("*/digests.jsonl")):
-        if args.families and file.parent.name not in args.families:
-            continue
-        cases = [json.loads(line) for line in file.read_text().splitlines()]
-        cases = [c for c in cases if "tree" in c and "set" not in c and "dtype" not in c and 0 < c.get("params", 0) < MOST]
-        cases = cases if args.all else pick.sample(cases, min(CASES, len(cases)))
-        cases = [{"id": c["id"], "class": c["class"], "config": c["config"], "plain": i % 2 == 0} for i, c in enumerate(cases)]
-        done += len(cases)
-        try:
-            ran += run(cases, args.seed, file.parent.name in NEARLY) if cases else 0
-        except Differs as e:
-            bad += 1
-            print(f"{file.parent.name}: {e}", flush=True)
-        except Exception as e:
-            bad += 1
-            print(f"{file.parent.name}: fails: {type(e).__name__}: {str(e)[:300]}", flush=True)
-    print(f"{done} models, {ran} of them run, {bad} families with differences")
+    files = [file for file in sorted(GOLDEN.glob("*/digests.jsonl")) if not args.families or file.parent.name in args.families]
+    named = [(file.parent.name, (file.parent.name, cases_of(file, args, pick))) for file in files]
+    ran = []
+    bad = sweep(named, lambda family: ran.append(run(family[1], args.seed, family[0] in NEARLY) if family[1] else 0))
+    print(f"{sum(len(cases) for _, (_, cases) in named)} models, {sum(ran)} of them run, {bad} families with differences")
     return bad != 0
 
 
