@@ -254,12 +254,14 @@ static void add_note(opening *w, const char *note) {
     w->made->note = before ? arena_printf(w->config->s.a, "%s; %s", before, note) : note;
 }
 static bool note_misfit(opening *w) {
-    tare_error *err = &w->config->s.err, why = *err;
-    if (!w->misfit) return session_ok(&w->config->s);
-    *err = (tare_error){0};
-    if (why.status != TARE_OK) error_set(err, TARE_BAD, "wrong_config", why.path, "%s; %s", w->misfit, why.message);
-    else add_note(w, arena_printf(w->config->s.a, "%s: its values are taken as they are", w->misfit));
-    return why.status == TARE_OK;
+    session *s = &w->config->s;
+    tare_error why = s->err;
+    if (w->misfit && session_ok(s)) add_note(w, arena_printf(s->a, "%s: its values are taken as they are", w->misfit));
+    if (w->misfit && !strcmp(why.code, "missing_key")) {
+        s->err = (tare_error){0};
+        error_set(&s->err, TARE_BAD, "wrong_config", why.path, "%s; %s", w->misfit, why.message);
+    }
+    return session_ok(s);
 }
 /* Code that a repository brings is named, so that nobody believes it had a part in this. */
 static void note_code(opening *w) {
